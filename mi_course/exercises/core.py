@@ -1,0 +1,216 @@
+"""What an exercise asks and how an answer to it is judged.
+
+An `Exercise` is data: a reference function, the cases it is tried on, other right answers, and planted wrong
+answers. A judge sees only values, never the student's function, so that the same exercise is judged in the
+notebook (`check`) and by a trusted grader whose sandbox sends values back.
+In go a case, the value that came back and the value expected; out comes a `Finding`, or None when it is right.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mi_course.exercises.compare import compare, structure
+
+# The order in which an answer is looked at; the first finding in this order is the one that is shown.
+GROUPS = ("shape", "dtype", "finite", "hand", "random", "property", "truth")
+STRUCTURE = ("shape", "dtype", "finite")
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model named in a case; `values.resolve` loads it where the student's function runs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class GeneratorRef:
+    """A `torch.Generator` named by its seed; `values.resolve` makes a fresh one for each call."""
+
+    seed: int
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of the student's function.
+
+    Args:
+        name: what the case shows, in a few words; it may be shown to the student.
+        args: tensors, numbers, strings, lists, tuples, dictionaries, `ModelRef`, `GeneratorRef`.
+        group: one of `GROUPS` (a case is usually hand, random, property or truth).
+        hidden: whether feedback to students must not tell the values of this case.
+    """
+
+    name: str
+    args: tuple[Any, ...]
+    group: str = "random"
+    hidden: bool = False
+
+    def __post_init__(self) -> None:
+        if self.group not in GROUPS:
+            raise ValueError(f"expected a group among {GROUPS}, got {self.group!r}")
+
+
+@dataclass(frozen=True)
+class Raised:
+    """The student's function raised instead of returning.
+
+    Args:
+        kind: name of the exception's class, such as "IndexError".
+        message: its text.
+        line: the line of the student's code that raised, if known.
+        number: that line's number in its cell, counted from 1 (0 when unknown).
+    """
+
+    kind: str
+    message: str
+    line: str = ""
+    number: int = 0
+
+    def __str__(self) -> str:
+        if self.kind == "NotImplementedError":
+            return "not written yet"
+        first = next(iter(self.message.splitlines()), "")[:150]
+        where = f"\nline {self.number}: {self.line.strip()[:100]}" if self.line else ""
+        return f"your code stopped with {self.kind}: {first}{where}"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with one value: the group that it fails, and a message of a few lines."""
+
+    group: str
+    message: str
+    case: str = ""
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A planted wrong answer.
+
+    Args:
+        name: the slip, in a few words.
+        fn: the function that makes it.
+        says: a substring that the message to a student who makes this slip must hold.
+        hint: if given, it heads the message whenever an answer has the same values as this one.
+    """
+
+    name: str
+    fn: Callable[..., Any]
+    says: str
+    hint: str = ""
+
+
+Judge = Callable[[Case, Any, Any], str | None]
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """One function that a student writes, with everything needed to judge it.
+
+    Args:
+        id: chapter and number, such as "06.2".
+        function: name of the function that the student writes.
+        title: heading of the exercise.
+        points: points for an answer that passes every group.
+        stars: 1 recall, 2 combine, 3 design.
+        minutes: time that it should take.
+        reference: a right answer.
+        cases: seed -> cases; hand cases ignore the seed.
+        alternatives: other right answers, written differently; at least one.
+        wrong: planted wrong answers; at least three.
+        hints: what to compute, which operation, the axis string.
+        judge: (case, got, expected) -> message or None; None compares values within rtol and atol.
+        groups: points for each group, which add up to `points`; empty means all or nothing.
+        axes: axis names of the returned tensor, such as "batch pos", for messages.
+        rtol: relative tolerance. 1e-4: float32 sums in another order differ by about 1e-6 of their size,
+            a real slip by more than 1e-3.
+        atol: absolute tolerance, for entries that should be zero. 1e-5, for the same reason.
+    """
+
+    id: str
+    function: str
+    title: str
+    points: int
+    stars: int
+    minutes: int
+    reference: Callable[..., Any]
+    cases: Callable[[int], list[Case]]
+    alternatives: tuple[Callable[..., Any], ...]
+    wrong: tuple[Wrong, ...]
+    hints: tuple[str, str, str]
+    judge: Judge | None = None
+    groups: dict[str, int] = field(default_factory=dict)
+    axes: str = ""
+    rtol: float = 1e-4
+    atol: float = 1e-5
+
+    def __post_init__(self) -> None:
+        for problem in _problems(self):
+            raise ValueError(f"exercise {self.id}: {problem}")
+
+    @property
+    def chapter(self) -> str:
+        """Two digits of the chapter, such as "06"."""
+        return self.id.split(".")[0]
+
+    def verdict(self, case: Case, got: Any, expected: Any) -> Finding | None:
+        """What is wrong with `got`, or None when it is right.
+
+        Args:
+            case: the case that was run.
+            got: the student's value, or `Raised`.
+            expected: the reference's value on the same case.
+        """
+        if isinstance(got, Raised):
+            return Finding(case.group, str(got), case.name)
+        found = structure(got, expected, self.axes)
+        if found is not None:
+            return Finding(found.group, found.message, case.name)
+        judge = self.judge or self._same_values
+        message = judge(case, got, expected)
+        return None if message is None else Finding(case.group, message, case.name)
+
+    def score(self, cases: Iterable[Case], findings: Iterable[Finding | None]) -> int:
+        """Points earned, given each case's finding in the same order.
+
+        Shape, dtype and finite are earned when every case returned a value that passes them; any other
+        group when none of its cases has a finding. An answer with no case is worth nothing.
+        """
+        failed, returned = set(), []
+        for case, finding in zip(cases, findings, strict=True):
+            if finding is not None:
+                failed |= {case.group, finding.group}
+            returned.append(finding is None or finding.group in STRUCTURE or not _raised(finding))
+        if not returned or not any(returned):
+            return 0
+        if not self.groups:
+            return 0 if failed else self.points
+        lost = failed | (set() if all(returned) else set(STRUCTURE))
+        return sum(points for group, points in self.groups.items() if group not in lost)
+
+    def _same_values(self, case: Case, got: Any, expected: Any) -> str | None:
+        return compare(got, expected, axes=self.axes, rtol=self.rtol, atol=self.atol)
+
+
+def _raised(finding: Finding) -> bool:
+    return finding.message == "not written yet" or finding.message.startswith("your code stopped")
+
+
+def _problems(exercise: Exercise) -> Iterable[str]:
+    if not re.fullmatch(r"\d\d\.\d{1,2}", exercise.id):
+        yield f"expected an id such as '06.2', got {exercise.id!r}"
+    if not exercise.function.isidentifier():
+        yield f"expected the name of a function, got {exercise.function!r}"
+    if exercise.stars not in (1, 2, 3) or exercise.points < 1 or exercise.minutes < 1:
+        yield "expected 1 to 3 stars and at least 1 point and 1 minute"
+    if len(exercise.hints) != 3:
+        yield f"expected 3 hints, got {len(exercise.hints)}"
+    if not exercise.alternatives or len(exercise.wrong) < 3:
+        yield "expected at least 1 alternative and 3 wrong answers"
+    if unknown := set(exercise.groups) - set(GROUPS):
+        yield f"expected groups among {GROUPS}, got {sorted(unknown)}"
+    if exercise.groups and sum(exercise.groups.values()) != exercise.points:
+        yield f"expected groups that add up to {exercise.points} points"

@@ -1,0 +1,73 @@
+"""Values that go into a student's function and come out of it.
+
+References to models and generators become the real things just before a call, every argument is copied so that
+an answer which writes into its input spoils nothing, and what comes back is made plain (tensors, numbers,
+strings, containers of these), so that a judge needs to know no library type.
+"""
+
+import copy
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from mi_course.exercises.core import GeneratorRef, ModelRef
+
+Loader = Callable[[str], Any]
+
+
+@lru_cache(maxsize=8)
+def shared_model(name: str) -> Any:
+    """The model called `name`, loaded once in this process."""
+    from mi_course.models import load  # torch and TransformerLens load only where a model is needed
+
+    return load(name)
+
+
+def resolve(value: Any, load: Loader = shared_model) -> Any:
+    """A fresh copy of `value` in which every reference is the thing it names.
+
+    Args:
+        value: an argument of a case, or all of them.
+        load: name -> model.
+    """
+    if isinstance(value, ModelRef):
+        return load(value.name)
+    if isinstance(value, GeneratorRef):
+        import torch
+
+        return torch.Generator().manual_seed(value.seed)
+    if isinstance(value, tuple | list):
+        return type(value)(resolve(item, load) for item in value)
+    if isinstance(value, dict):
+        return {key: resolve(item, load) for key, item in value.items()}
+    if hasattr(value, "detach"):
+        return value.detach().clone()
+    return copy.deepcopy(value)
+
+
+def plain(value: Any) -> Any:
+    """`value` with tensors detached on the CPU and factored matrices multiplied out."""
+    if hasattr(value, "AB"):
+        value = value.AB
+    if hasattr(value, "detach"):
+        return value.detach().cpu()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, tuple | list):
+        return tuple(map(plain, value)) if isinstance(value, tuple) else list(map(plain, value))
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def names_models(value: Any) -> set[str]:
+    """Names of all models that a case's arguments refer to."""
+    if isinstance(value, ModelRef):
+        return {value.name}
+    if isinstance(value, tuple | list):
+        return set().union(*map(names_models, value))
+    if isinstance(value, dict):
+        return names_models(list(value.values()))
+    return set()

@@ -1,0 +1,63 @@
+# `make lab` opens the course; `make test` checks all of it. Each one sets everything up first.
+# Needs Python 3.11-3.13 and a package index. PyPI's torch brings CUDA along; for a small download:
+#   make lab TORCH_INDEX=https://download.pytorch.org/whl/cpu
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null \
+	&& echo $$p && break; done)
+TORCH_INDEX ?=
+BIN := .venv/bin
+READY := .venv/.ready
+MODELS := attn-1l attn-2l town
+
+# Many small processes beat few wide ones here, and one thread keeps sums in one order.
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope
+NBVAL := $(PYTEST) -p mi_course.grading.nbval_plugin --nbval-current-env --nbval-cell-timeout=120
+
+.NOTPARALLEL:
+.PHONY: help lab test test-all test-code test-notebooks notebooks figures models bench lint clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
+
+$(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed: try PYTHON=/path/to/it"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check --quiet -c constraints.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -e '.[lab,test]'
+	@touch $@
+
+lab: $(READY) ## open the student notebooks in JupyterLab
+	$(BIN)/mi-course lab
+
+test: lint test-notebooks test-code ## everything CI runs; says at the end what was skipped and why
+
+test-all: PYTEST_ARGS := -m ""
+test-all: test ## the same with the slow tests
+
+test-code: $(READY)
+	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+
+test-notebooks: $(READY)
+	$(NBVAL) --nbval solutions
+	$(NBVAL) --nbval-lax chapters
+
+lint: $(READY) ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(READY) ## solutions/*.py -> executed solutions and student chapters
+	$(BIN)/mi-course build
+
+figures: $(READY) ## the pictures of the README
+	$(BIN)/python -m docs.figures
+
+models: $(READY) ## retrain every embedded model from nothing (hours on a CPU)
+	for name in $(MODELS); do $(BIN)/mi-course train $$name || exit 1; done
+
+bench: $(READY) ## our speed against each peer's
+	$(BIN)/python -m benchmarks
+
+clean: ## remove what can be made again, the environment too
+	rm -rf .venv build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What is asked of students and how it is judged; one module for each chapter."""

@@ -1,35 +1,25 @@
 """What an exercise asks and how an answer to it is judged.
 
-An `Exercise` is data: a reference function, the cases it is tried on, other right answers, and planted wrong
-answers. A judge sees only values, never the student's function, so that the same exercise is judged in the
-notebook (`check`) and by a trusted grader whose sandbox sends values back.
-In go a case, the value that came back and the value expected; out comes a `Finding`, or None when it is right.
+An `Exercise` is data: a reference function, the cases it is tried on, other right answers, and
+planted wrong answers. A judge sees only values, never the student's function, so that the same
+exercise is judged in the notebook (`check`) and by a trusted grader whose sandbox sends values
+back. In go a case, the value that came back and the value expected; out comes a `Finding`, or
+None when it is right.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mi_course.exercises.compare import compare, structure
+from mi_course.exercises.values import GeneratorRef, Loader, ModelRef, plain, resolve, shared_model
 
-# The order in which an answer is looked at; the first finding in this order is the one that is shown.
+__all__ = ["Case", "Exercise", "Finding", "GeneratorRef", "ModelRef", "Raised", "Wrong"]
+
+# The order in which an answer is looked at; the first finding in this order is shown.
 GROUPS = ("shape", "dtype", "finite", "hand", "random", "property", "truth")
 STRUCTURE = ("shape", "dtype", "finite")
-
-
-@dataclass(frozen=True)
-class ModelRef:
-    """A model named in a case; `values.resolve` loads it where the student's function runs."""
-
-    name: str
-
-
-@dataclass(frozen=True)
-class GeneratorRef:
-    """A `torch.Generator` named by its seed; `values.resolve` makes a fresh one for each call."""
-
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -73,17 +63,21 @@ class Raised:
         if self.kind == "NotImplementedError":
             return "not written yet"
         first = next(iter(self.message.splitlines()), "")[:150]
-        where = f"\nline {self.number}: {self.line.strip()[:100]}" if self.line else ""
+        where = f"\nline {self.number}: {self.line.strip()[:90]}" if self.line else ""
         return f"your code stopped with {self.kind}: {first}{where}"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is wrong with one value: the group that it fails, and a message of a few lines."""
+    """What is wrong with one value: the group that it fails, and a message of a few lines.
+
+    `raised` tells that there was no value at all.
+    """
 
     group: str
     message: str
     case: str = ""
+    raised: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,11 +116,11 @@ class Exercise:
         alternatives: other right answers, written differently; at least one.
         wrong: planted wrong answers; at least three.
         hints: what to compute, which operation, the axis string.
-        judge: (case, got, expected) -> message or None; None compares values within rtol and atol.
+        judge: (case, got, expected) -> message or None; None compares within rtol and atol.
         groups: points for each group, which add up to `points`; empty means all or nothing.
         axes: axis names of the returned tensor, such as "batch pos", for messages.
-        rtol: relative tolerance. 1e-4: float32 sums in another order differ by about 1e-6 of their size,
-            a real slip by more than 1e-3.
+        rtol: relative tolerance. 1e-4: float32 sums in another order differ by about 1e-6 of
+            their size, a real slip by more than 1e-3.
         atol: absolute tolerance, for entries that should be zero. 1e-5, for the same reason.
     """
 
@@ -156,50 +150,78 @@ class Exercise:
         """Two digits of the chapter, such as "06"."""
         return self.id.split(".")[0]
 
-    def verdict(self, case: Case, got: Any, expected: Any) -> Finding | None:
+    def expect(self, case: Case, load: Loader = shared_model) -> Any:
+        """The reference's value on `case`, made plain."""
+        return plain(self.reference(*resolve(case.args, load)))
+
+    def verdict(
+        self, case: Case, got: Any, expected: Any, load: Loader = shared_model
+    ) -> Finding | None:
         """What is wrong with `got`, or None when it is right.
 
         Args:
             case: the case that was run.
             got: the student's value, or `Raised`.
             expected: the reference's value on the same case.
+            load: name -> model, for planted wrong answers that carry a hint.
         """
         if isinstance(got, Raised):
-            return Finding(case.group, str(got), case.name)
-        found = structure(got, expected, self.axes)
-        if found is not None:
-            return Finding(found.group, found.message, case.name)
-        judge = self.judge or self._same_values
-        message = judge(case, got, expected)
-        return None if message is None else Finding(case.group, message, case.name)
+            return Finding(case.group, str(got), case.name, raised=True)
+        got, expected = plain(got), plain(expected)
+        finding = self._first_finding(case, got, expected)
+        hint = self._hint(case, got, load) if finding else ""
+        if finding and hint:
+            return replace(finding, message=f"{hint}\n{_last_line(finding.message)}".rstrip())
+        return finding
 
     def score(self, cases: Iterable[Case], findings: Iterable[Finding | None]) -> int:
         """Points earned, given each case's finding in the same order.
 
-        Shape, dtype and finite are earned when every case returned a value that passes them; any other
-        group when none of its cases has a finding. An answer with no case is worth nothing.
+        Shape, dtype and finite are earned when every case returned a value that passes them,
+        any other group when none of its cases has a finding. No value at all earns nothing.
         """
-        failed, returned = set(), []
-        for case, finding in zip(cases, findings, strict=True):
-            if finding is not None:
-                failed |= {case.group, finding.group}
-            returned.append(finding is None or finding.group in STRUCTURE or not _raised(finding))
-        if not returned or not any(returned):
+        pairs = list(zip(cases, findings, strict=True))
+        lost = {group for case, found in pairs if found for group in (case.group, found.group)}
+        raised = [found is not None and found.raised for _, found in pairs]
+        if all(raised) or (lost and not self.groups):
             return 0
-        if not self.groups:
-            return 0 if failed else self.points
-        lost = failed | (set() if all(returned) else set(STRUCTURE))
-        return sum(points for group, points in self.groups.items() if group not in lost)
+        if any(raised):
+            lost |= set(STRUCTURE)
+        groups = self.groups or {"all": self.points}
+        return sum(points for group, points in groups.items() if group not in lost)
 
-    def _same_values(self, case: Case, got: Any, expected: Any) -> str | None:
+    def _first_finding(self, case: Case, got: Any, expected: Any) -> Finding | None:
+        fault = structure(got, expected, self.axes)
+        if fault is not None:
+            return Finding(fault.group, fault.message, case.name)
+        message = (self.judge or self._same_values)(case, got, expected)
+        return None if message is None else Finding(case.group, message, case.name)
+
+    def _same_values(self, _case: Case, got: Any, expected: Any) -> str | None:
         return compare(got, expected, axes=self.axes, rtol=self.rtol, atol=self.atol)
 
+    def _hint(self, case: Case, got: Any, load: Loader) -> str:
+        """The hint of the planted wrong answer that has the same values as `got`, if any."""
+        for wrong in self.wrong:
+            if wrong.hint and _agrees(wrong.fn, resolve(case.args, load), got):
+                return wrong.hint
+        return ""
 
-def _raised(finding: Finding) -> bool:
-    return finding.message == "not written yet" or finding.message.startswith("your code stopped")
+
+def _agrees(fn: Callable[..., Any], args: tuple[Any, ...], got: Any) -> bool:
+    try:
+        value = plain(fn(*args))
+    except Exception:  # a planted answer may break on some case; then it explains nothing
+        return False
+    return structure(got, value) is None and compare(got, value) is None
 
 
-def _problems(exercise: Exercise) -> Iterable[str]:
+def _last_line(message: str) -> str:
+    last = message.splitlines()[-1]
+    return last if "got" in last else ""
+
+
+def _problems(exercise: Exercise) -> Iterator[str]:
     if not re.fullmatch(r"\d\d\.\d{1,2}", exercise.id):
         yield f"expected an id such as '06.2', got {exercise.id!r}"
     if not exercise.function.isidentifier():

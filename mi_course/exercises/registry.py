@@ -1,7 +1,7 @@
 """Where exercises are found: by id, by function name, by chapter.
 
-Chapter 06 keeps its exercises in `mi_course/exercises/ch06.py` as `EXERCISES`; a chapter is imported only when
-one of its exercises is asked for, so that finding one costs no other chapter's imports.
+Chapter 06 keeps its exercises in `mi_course/exercises/ch06.py` as `EXERCISES`; a chapter is
+imported only when one of its exercises is asked for.
 In goes an id, a name or a chapter; out come `Exercise`s.
 """
 

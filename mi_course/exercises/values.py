@@ -1,26 +1,39 @@
 """Values that go into a student's function and come out of it.
 
-References to models and generators become the real things just before a call, every argument is copied so that
-an answer which writes into its input spoils nothing, and what comes back is made plain (tensors, numbers,
-strings, containers of these), so that a judge needs to know no library type.
+References to models and generators become the real things just before a call, every argument is
+copied so that an answer which writes into its input spoils nothing, and what comes back is made
+plain (tensors, numbers, strings, containers of these), so that a judge knows no library type.
 """
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from mi_course.exercises.core import GeneratorRef, ModelRef
-
 Loader = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """A model named in a case; it is loaded where the student's function runs."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class GeneratorRef:
+    """A `torch.Generator` named by its seed; each call gets a fresh one."""
+
+    seed: int
 
 
 @lru_cache(maxsize=8)
 def shared_model(name: str) -> Any:
     """The model called `name`, loaded once in this process."""
-    from mi_course.models import load  # torch and TransformerLens load only where a model is needed
+    from mi_course.models import load  # a model's libraries load only where one is needed
 
     return load(name)
 
@@ -35,22 +48,19 @@ def resolve(value: Any, load: Loader = shared_model) -> Any:
     if isinstance(value, ModelRef):
         return load(value.name)
     if isinstance(value, GeneratorRef):
-        import torch
+        import torch  # a case without tensors costs no torch import
 
         return torch.Generator().manual_seed(value.seed)
     if isinstance(value, tuple | list):
         return type(value)(resolve(item, load) for item in value)
     if isinstance(value, dict):
         return {key: resolve(item, load) for key, item in value.items()}
-    if hasattr(value, "detach"):
-        return value.detach().clone()
-    return copy.deepcopy(value)
+    return value.detach().clone() if hasattr(value, "detach") else copy.deepcopy(value)
 
 
 def plain(value: Any) -> Any:
     """`value` with tensors detached on the CPU and factored matrices multiplied out."""
-    if hasattr(value, "AB"):
-        value = value.AB
+    value = getattr(value, "AB", value)
     if hasattr(value, "detach"):
         return value.detach().cpu()
     if isinstance(value, np.generic):

@@ -1,0 +1,54 @@
+"""Training batches: documents of `town` packed into rows, and rows of repeated random tokens.
+
+The batch of a step depends on the recipe and the step alone, so a run that was killed goes on with
+the data that it would have seen.
+"""
+
+import random
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from mi_course.models.recipes import Recipe
+from mi_course.worlds.town import corpus
+
+
+def random_row(rng: random.Random, length: int, d_vocab: int) -> list[int]:
+    """Return tokens drawn uniformly (never the special token 0) and repeated with a random period."""
+    period = rng.randint(8, length // 2)
+    block = [rng.randrange(1, d_vocab) for _ in range(period)]
+    return (block * (length // period + 1))[:length]
+
+
+def document_rows(
+    seed: str, n_rows: int, length: int, tokenizer, *, split: str = "train"
+) -> list[list[int]]:
+    """Return rows of `length` token ids; each starts at the start of a document.
+
+    Every document is preceded by the special token 0; the last one of a row is cut.
+    """
+    rows: list[list[int]] = []
+    row: list[int] = []
+    documents = corpus.stream(seed, split=split)
+    while len(rows) < n_rows:
+        texts = [next(documents).text for _ in range(4)]
+        for encoding in tokenizer(texts)["input_ids"]:
+            row += [0, *encoding]
+            if len(row) >= length:
+                rows.append(row[:length])
+                row = []
+    return rows[:n_rows]
+
+
+def batch(recipe: Recipe, step: int, tokenizer) -> Int[Tensor, "row pos"]:
+    """Return the tokens of a training step, `n_ctx + 1` in each row."""
+    rng = random.Random(f"{recipe.seed}/{step}")
+    length = recipe.n_ctx + 1
+    n_random = sum(rng.random() < recipe.random_share for _ in range(recipe.rows))
+    rows = [[0, *random_row(rng, length - 1, len(tokenizer))] for _ in range(n_random)]
+    rows += document_rows(
+        f"{recipe.name}/{recipe.seed}/{step}", recipe.rows - n_random, length, tokenizer
+    )
+    return torch.from_numpy(np.array(rows, dtype=np.int64))

@@ -1,0 +1,76 @@
+"""What each embedded language model is and how it was trained: one frozen recipe for each name.
+
+A recipe is all that `training.train` needs to make the same weights again from nothing.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The shape, the data and the schedule of one embedded model.
+
+    Attributes:
+        name: the name that `load` takes.
+        n_layers: number of blocks.
+        d_model: width of the residual stream.
+        n_heads: heads in each layer; `d_head = d_model // n_heads`.
+        attn_only: True for a model without MLPs.
+        steps: optimiser steps; each sees `rows * n_ctx` tokens.
+        checkpoint_steps: steps after which a small checkpoint is kept.
+        rows: sequences in a batch.
+        n_ctx: tokens in a sequence.
+        random_share: fraction of the rows that are random tokens repeated with a random period.
+        learning_rate: peak of the schedule (linear warm-up, constant, linear decay over the last
+            `decay` of the steps).
+        head_penalty: weight of the mean summed norm of the head outputs, in nats for each norm of
+            the residual stream that the head reads; it keeps a task from spreading over idle heads.
+        seed: of weights and data.
+    """
+
+    name: str
+    n_layers: int
+    d_model: int
+    n_heads: int
+    attn_only: bool
+    steps: int
+    checkpoint_steps: tuple[int, ...]
+    rows: int = 8
+    n_ctx: int = 256
+    random_share: float = 0.25
+    learning_rate: float = 3e-3
+    warm_up: int = 200
+    decay: float = 0.3
+    weight_decay: float = 0.05
+    head_penalty: float = 0.0
+    seed: int = 0
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 250))),
+        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 250))),
+        Recipe(
+            "town",
+            4,
+            192,
+            8,
+            False,
+            12000,
+            (0, 500, 1000, 2000, 4000, 8000, 12000),
+            head_penalty=1e-3,
+        ),
+    )
+}
+
+
+def recipe(name: str) -> Recipe:
+    """Return the recipe of an embedded model.
+
+    Raises:
+        ValueError: if there is no model of that name.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"expected an embedded model, one of {sorted(RECIPES)}, got {name!r}")
+    return RECIPES[name]

@@ -1,0 +1,19 @@
+"""The committed tokenizer of the embedded models: a byte-level BPE trained on `town`."""
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mi_course.models.weights import ROOT
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+DIRECTORY = ROOT / "tokenizer"
+
+
+@cache
+def load_tokenizer() -> "PreTrainedTokenizerFast":
+    """Return the tokenizer of `town`; its special token `<|endoftext|>` (id 0) is BOS, EOS and pad."""
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(DIRECTORY)

@@ -1,0 +1,135 @@
+"""`load(name)`: every model of the course as a `TransformerBridge`.
+
+Embedded names ("town", "attn-1l", "attn-2l") come from the weights committed beside this file; any
+other name is a Hugging Face model or a local directory. Weights are used as they were trained: no
+LayerNorm is folded and nothing is centred, and the card says so.
+"""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformer_lens.model_bridge import TransformerBridge
+from transformer_lens.model_bridge.sources.native import NativeModel
+
+from mi_course.models import native, weights
+from mi_course.models.recipes import RECIPES, Recipe, recipe
+from mi_course.models.tokenizer import load_tokenizer
+
+TINY_VOCABULARY = 50
+# Real models that the chapters were written for; any other Hugging Face name works too.
+REAL = ("openai-community/gpt2", "EleutherAI/pythia-70m", "EleutherAI/pythia-160m")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A moment in the training of an embedded model.
+
+    Attributes:
+        model: the model's name.
+        step: optimiser steps taken.
+        tokens: training tokens seen.
+    """
+
+    model: str
+    step: int
+    tokens: int
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the embedded models."""
+    return tuple(sorted(RECIPES))
+
+
+def card(name: str) -> dict:
+    """Return the card of an embedded model: recipe, data, hardware, metrics and file hashes.
+
+    Raises:
+        ValueError: if there is no embedded model of that name.
+    """
+    return weights.read_card(recipe(name).name)
+
+
+def checkpoints(name: str) -> tuple[Checkpoint, ...]:
+    """Return the training checkpoints of an embedded model, oldest first."""
+    plan = recipe(name)
+    return tuple(
+        Checkpoint(name, step, step * plan.rows * plan.n_ctx) for step in plan.checkpoint_steps
+    )
+
+
+def load(
+    name: str, *, checkpoint: Checkpoint | int | None = None, device: str | None = None
+) -> TransformerBridge:
+    """Return a model in evaluation mode, on the GPU where there is one.
+
+    Args:
+        name: an embedded model, a Hugging Face name, or a directory with a checkpoint.
+        checkpoint: of an embedded model, a `Checkpoint` or its step, for weights from during training.
+        device: "cpu", "cuda", ...; chosen when None.
+
+    Raises:
+        ValueError: if the name is unknown, the weights are damaged, or a real model is neither in
+            the local cache nor to be reached.
+    """
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name.startswith("tiny-"):
+        return tiny(n_layers=int(name.removeprefix("tiny-")), device=device)
+    if name in RECIPES:
+        return _load_embedded(recipe(name), checkpoint, device)
+    if "/" not in name and not Path(name).exists():
+        near = difflib.get_close_matches(name, [*names(), *REAL, "gpt2"], n=1, cutoff=0.5)
+        if name != "gpt2":
+            raise ValueError(
+                f"expected an embedded model {list(names())}, a Hugging Face name with an owner such "
+                f"as {list(REAL)}, or a directory, got {name!r}; try {(near or ['town'])[0]!r}"
+            )
+    return _load_real(name, device)
+
+
+def _load_embedded(
+    plan: Recipe, checkpoint: Checkpoint | int | None, device: str
+) -> TransformerBridge:
+    file = "model.safetensors"
+    if checkpoint is not None:
+        step = checkpoint.step if isinstance(checkpoint, Checkpoint) else checkpoint
+        if step not in plan.checkpoint_steps:
+            raise ValueError(
+                f"expected a checkpoint of {plan.name!r} at one of the steps "
+                f"{list(plan.checkpoint_steps)}, got {step}"
+            )
+        file = f"checkpoints/step-{step:06d}.safetensors"
+    state = weights.read(plan.name, file, card(plan.name)["files"][file])
+    tokenizer = load_tokenizer()
+    module = NativeModel(native.config(plan, len(tokenizer)))
+    module.load_state_dict(state)
+    return native.to_bridge(module, tokenizer, plan.name, device)
+
+
+def _load_real(name: str, device: str) -> TransformerBridge:
+    try:
+        return TransformerBridge.boot_transformers(name, device=device).eval()
+    except OSError as error:
+        raise ValueError(
+            f"expected {name!r} in the local Hugging Face cache or on the network, got: "
+            f"{str(error).splitlines()[0]} Try an embedded model {list(names())}, which needs no "
+            "network, or a directory that holds the checkpoint"
+        ) from error
+
+
+def tiny(
+    *, n_layers: int = 2, seed: int = 0, attn_only: bool = True, device: str = "cpu"
+) -> TransformerBridge:
+    """Return a random-weight bridge that costs nothing, for exercises and tests.
+
+    It has 4 heads of width 4, a vocabulary of 50, 64 positions, no tokenizer, and biases and
+    LayerNorm gains far from their usual 0 and 1, so that forgetting one shows.
+    """
+    plan = Recipe("tiny", n_layers, 16, 4, attn_only, 0, (), n_ctx=64, seed=seed)
+    module = native.new_module(plan, TINY_VOCABULARY)
+    generator = torch.Generator().manual_seed(seed + 1)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            parameter.add_(0.4 * torch.randn(parameter.shape, generator=generator))
+    return native.to_bridge(module, None, f"tiny-{n_layers}", device)

@@ -100,7 +100,7 @@ class Wrong:
 Judge = Callable[[Case, Any, Any], str | None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can key a cache
 class Exercise:
     """One function that a student writes, with everything needed to judge it.
 

@@ -45,29 +45,30 @@ class Part:
         raise ValueError(f"expected split train or heldout, got {split!r}; try 'train'")
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
+    """Return the words of a string: lists stay short to read."""
     return tuple(text.split())
 
 
 MALE = Part(
-    _words(
+    words(
         "John James Robert David Thomas Daniel Matthew Anthony Steven Paul Andrew Kevin Brian George"
         " Timothy Jason Edward Ryan Jacob Gary Eric Stephen Larry Justin Scott Brandon Frank Gregory"
         " Samuel Patrick Jack Dennis Jerry Tyler Aaron Adam Nathan Henry Peter Kyle Walter Ethan"
         " Jeremy Harold Keith Roger Arthur Sean Albert Simon Martin Oliver"
     ),
-    _words(
+    words(
         "Michael Joseph Charles Kenneth Benjamin Raymond Bruce Louis Philip Vincent Ralph Oscar Hugo"
     ),
 )
 FEMALE = Part(
-    _words(
+    words(
         "Mary Patricia Jennifer Linda Barbara Susan Jessica Sarah Karen Lisa Nancy Sandra Ashley Emily"
         " Donna Michelle Carol Amanda Melissa Deborah Stephanie Rebecca Laura Helen Amy Anna Angela"
         " Ruth Brenda Pamela Nicole Katherine Emma Catherine Christine Rachel Carolyn Janet Maria"
         " Heather Diane Julie Joyce Victoria Kelly Lauren Judith Olivia Alice Julia Sophie Martha"
     ),
-    _words(
+    words(
         "Elizabeth Margaret Kimberly Dorothy Samantha Cynthia Kathleen Virginia Frances Hannah Clara Nora Eva"
     ),
 )
@@ -99,18 +100,18 @@ def name_pair_is_heldout(a: str, b: str) -> bool:
 
 
 SURNAME_ONSET = Part(
-    _words("Bra Cal Dre Fin Gor Hal Jas Kel Lor Mar Nev Pel Quil Rad Sel Tor Ul Vor Wes Yar"),
-    _words("Aps Ost Zub Ixt Egn"),
+    words("Bra Cal Dre Fin Gor Hal Jas Kel Lor Mar Nev Pel Quil Rad Sel Tor Ul Vor Wes Yar"),
+    words("Aps Ost Zub Ixt Egn"),
 )
 SURNAME_MIDDLE = Part(
-    _words("an be co di el fa gu in ka lo me ni ob pi ra se ti ur va wi"),
-    _words("axo hep yod ezu"),
+    words("an be co di el fa gu in ka lo me ni ob pi ra se ti ur va wi"),
+    words("axo hep yod ezu"),
 )
 SURNAME_END = Part(
-    _words(
+    words(
         "bert dale dun field ford gard ham kin land ley low mere mont nack rick sley son ton ville well"
     ),
-    _words("vask joom quet zarn"),
+    words("vask joom quet zarn"),
 )
 
 
@@ -139,43 +140,43 @@ def surname(rng: random.Random, split: str) -> str:
 # fmt: off
 # One word each, beginning with a consonant, so that "a" and "the" both fit.
 PLACES = Part(
-    _words("store school park market library garden beach station hospital restaurant museum church"
+    words("store school park market library garden beach station hospital restaurant museum church"
            " theater farm bridge harbor castle lake forest river bank bakery village bar cafe gym hotel"
            " kitchen palace tower square mill barn zoo pool club"),
-    _words("monastery lighthouse workshop courthouse"),
+    words("monastery lighthouse workshop courthouse"),
 )
 OBJECTS = Part(
-    _words("book ring drink letter ball basket key lamp map coin hat scarf watch flower gift ticket box"
+    words("book ring drink letter ball basket key lamp map coin hat scarf watch flower gift ticket box"
            " bottle cup knife rope bag coat card picture candle necklace camera pen photo violin puzzle"
            " blanket sandwich bone kite drum mirror toy computer"),
-    _words("telescope compass teapot wallet"),
+    words("telescope compass teapot wallet"),
 )
 OCCUPATIONS = Part(
-    _words("painter teacher doctor lawyer singer writer poet banker farmer baker judge nurse pilot soldier"
+    words("painter teacher doctor lawyer singer writer poet banker farmer baker judge nurse pilot soldier"
            " chemist dancer sailor carpenter"),
-    _words("plumber librarian"),
+    words("plumber librarian"),
 )
 SPORTS = Part(
-    _words("football tennis hockey cricket golf rugby baseball basketball chess boxing rowing cycling"),
-    _words("badminton curling"),
+    words("football tennis hockey cricket golf rugby baseball basketball chess boxing rowing cycling"),
+    words("badminton curling"),
 )
 PARTIES = Part(
-    _words("Liberal Conservative Labour Green Republican Democratic Socialist"),
-    _words("Progressive Agrarian"),
+    words("Liberal Conservative Labour Green Republican Democratic Socialist"),
+    words("Progressive Agrarian"),
 )
-COLORS = Part(_words("red blue green white black yellow brown grey pink silver"), _words("purple crimson"))
+COLORS = Part(words("red blue green white black yellow brown grey pink silver"), words("purple crimson"))
 ADJECTIVES = Part(
-    _words("old new small big long short heavy light bright dark quiet loud cold warm strange"
+    words("old new small big long short heavy light bright dark quiet loud cold warm strange"
            " pretty clean dirty cheap rich soft hard round broken wooden"),
-    _words("rusty fragile"),
+    words("rusty fragile"),
 )
-ANIMALS = Part(_words("dog cat horse cow sheep goat bird fish rabbit mouse lion bear wolf fox"), _words("camel badger"))
-FOODS = Part(_words("bread cheese soup rice cake fruit meat salad honey butter pasta pie"), _words("lentils porridge"))
-WEEKDAYS = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-MONTHS = _words("January February March April May June July August September October November December")
-SEASONS = _words("spring summer autumn winter")
-RELATIVES = {"male": _words("father brother son uncle cousin grandfather"),
-             "female": _words("mother sister daughter aunt cousin grandmother")}
+ANIMALS = Part(words("dog cat horse cow sheep goat bird fish rabbit mouse lion bear wolf fox"), words("camel badger"))
+FOODS = Part(words("bread cheese soup rice cake fruit meat salad honey butter pasta pie"), words("lentils porridge"))
+WEEKDAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
+MONTHS = words("January February March April May June July August September October November December")
+SEASONS = words("spring summer autumn winter")
+RELATIVES = {"male": words("father brother son uncle cousin grandfather"),
+             "female": words("mother sister daughter aunt cousin grandmother")}
 # fmt: on
 
 

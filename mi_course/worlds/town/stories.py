@@ -18,6 +18,7 @@ from mi_course.worlds.town.lexicon import (
     WEEKDAYS,
     Part,
     name_pair_is_heldout,
+    words,
 )
 
 # fmt: off
@@ -104,23 +105,8 @@ _THANKS = tuple(map(Template, (
     "{receiver}_NNP_nsubj was_AUXD_cop very_RB_advmod happy_JJ_root .",
 )))
 # fmt: on
-VERBS = tuple(
-    [
-        "gave",
-        "gave",
-        "gave",
-        "gave",
-        "handed",
-        "passed",
-        "sent",
-        "showed",
-        "offered",
-        "brought",
-        "lent",
-        "sold",
-    ]
-)
-DOUBLE_OBJECT_VERBS = tuple(["gave", "handed", "showed", "lent"])
+VERBS = words("gave gave gave gave handed passed sent showed offered brought lent sold")
+DOUBLE_OBJECT_VERBS = words("gave handed showed lent")
 
 
 def _orders(source: str) -> tuple[Template, Template]:

@@ -1,0 +1,120 @@
+"""The command `mi-course`: each subcommand is a thin call into the package.
+
+Heavy modules are imported by the command that uses them, so that `mi-course --help` is quick.
+"""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="A practical course in mechanistic interpretability.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+models = typer.Typer(help="The embedded models.", no_args_is_help=True)
+app.add_typer(models, name="models")
+
+MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}
+Root = Annotated[Path, typer.Option(help="The course's checkout.", file_okay=False)]
+
+
+def main() -> None:
+    """Run the command line; an error that we foresaw is one line, not a traceback."""
+    try:
+        app()
+    except ValueError as error:
+        typer.secho(f"mi-course: {error}", fg="red", err=True)
+        raise SystemExit(1) from None
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(
+    context: typer.Context,
+    path: Annotated[Path | None, typer.Argument(help="A folder or a notebook.")] = None,
+) -> None:
+    """Open the student notebooks in JupyterLab; other options go to `jupyter lab`."""
+    from mi_course.lab import chapters_folder, command
+
+    done = subprocess.run(command(path or chapters_folder(), *context.args), check=False)
+    raise typer.Exit(done.returncode)
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is present, what is missing and what is at the wrong version."""
+    from mi_course.doctor import examine
+
+    findings = examine()
+    _tell(findings)
+    wrong = sum(finding.state == "wrong" for finding in findings)
+    if wrong:
+        typer.secho(f"{wrong} thing(s) to mend before the course runs", fg="red")
+        raise typer.Exit(1)
+    typer.secho("ready", fg="green")
+
+
+@app.command()
+def train(
+    name: Annotated[str, typer.Argument(help="An embedded model, see `mi-course models list`.")],
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    resume: Annotated[bool, typer.Option(help="Go on from where a killed run stopped.")] = True,
+) -> None:
+    """Train an embedded model from nothing and write its weights and card."""
+    from mi_course.models.training import train as train_model
+
+    typer.echo(f"wrote {train_model(name, device=device, resume=resume)}")
+
+
+@models.command("list")
+def list_models() -> None:
+    """List the embedded models."""
+    from mi_course.models.recipes import RECIPES
+
+    for name, recipe in RECIPES.items():
+        blocks = "attention only" if recipe.attn_only else "attention and MLP"
+        typer.echo(f"{name:10}{recipe.n_layers} layers of width {recipe.d_model}, {blocks}")
+
+
+@models.command()
+def report(
+    name: Annotated[str, typer.Argument(help="An embedded model.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Measure an embedded model on held-out data."""
+    from mi_course.models import load
+    from mi_course.models.report import report as measure
+
+    model = load(name)
+    metrics = measure(model, model.tokenizer, name)
+    if as_json:
+        typer.echo(json.dumps({"model": name, "metrics": metrics}))
+        return
+    width = max(map(len, metrics))
+    for metric, value in metrics.items():
+        typer.echo(
+            f"{metric:{width}}  {value:.4g}"
+            if isinstance(value, float)
+            else f"{metric:{width}}  {value}"
+        )
+
+
+@models.command()
+def verify() -> None:
+    """Compare every weight file with the hash on its card."""
+    from mi_course.doctor import WEIGHTS, weights
+
+    findings = list(weights(WEIGHTS))
+    _tell(findings)
+    raise typer.Exit(any(finding.state == "wrong" for finding in findings))
+
+
+def _tell(findings) -> None:
+    for finding in findings:
+        mark, colour = MARKS[finding.state]
+        typer.secho(f"{mark:7}", fg=colour, nl=False)
+        typer.echo(finding.text)

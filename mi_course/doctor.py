@@ -1,0 +1,193 @@
+"""What the course needs and what this machine has, in plain words.
+
+Nothing here imports a package in order to ask for its version, so that the doctor still speaks
+where one is broken.
+In go the installed packages, programs and weight files; out come `Finding`s.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+PACKAGE = Path(__file__).parent
+CONSTRAINTS = PACKAGE.parent / "constraints.txt"
+WEIGHTS = PACKAGE / "models" / "weights"
+PYTHONS = ((3, 11), (3, 13))
+PURPOSE = {"lab": "`make lab`", "test": "`make test`", "cluster": "`mi-course grade --cluster`"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        state: "ok", "note" (worth knowing; the course runs) or "wrong" (it does not).
+        text: a sentence for a person.
+    """
+
+    state: Literal["ok", "note", "wrong"]
+    text: str
+
+
+def examine() -> list[Finding]:
+    """Return everything that the doctor finds on this machine, in reading order."""
+    checks = (python(), core_packages(), extras(), device(), programs(), weights(WEIGHTS))
+    return [finding for check in checks for finding in check]
+
+
+def python(version: tuple[int, int] = sys.version_info[:2]) -> Iterator[Finding]:
+    """Yield whether this Python is one that the course supports."""
+    name = f"Python {version[0]}.{version[1]}"
+    if PYTHONS[0] <= version <= PYTHONS[1]:
+        yield Finding("ok", name)
+    else:
+        yield Finding("wrong", f"{name}, but the course needs 3.11, 3.12 or 3.13")
+
+
+def requirements(extra: str = "") -> list[Requirement]:
+    """Return what the package declares: its core requirements, or those of one extra."""
+    declared = [Requirement(line) for line in importlib.metadata.requires("mi-course") or ()]
+    if not extra:
+        return [each for each in declared if "extra" not in str(each.marker)]
+    return [each for each in declared if each.marker and each.marker.evaluate({"extra": extra})]
+
+
+def installed(name: str) -> str | None:
+    """Return the installed version of a distribution, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def complaint(requirement: Requirement, found: str | None) -> str | None:
+    """Return what is wrong with an installed version in plain words, or None."""
+    mend = f"pip install '{requirement.name}{requirement.specifier}'"
+    if found is None:
+        return f"{requirement.name} is missing: {mend}"
+    if requirement.specifier.contains(found, prereleases=True):
+        return None
+    wanted = requirement.specifier
+    return f"{requirement.name} {found} is the wrong version, the course needs {wanted}: {mend}"
+
+
+def core_packages() -> Iterator[Finding]:
+    """Yield every missing or unfit core package, and how they differ from the tested versions."""
+    needed = requirements()
+    complaints = [text for each in needed if (text := complaint(each, installed(each.name)))]
+    yield from (Finding("wrong", text) for text in complaints)
+    if not complaints:
+        yield Finding(
+            "ok", f"all {len(needed)} packages that the course needs, in fitting versions"
+        )
+    tested = tested_versions()
+    others = [
+        f"{each.name} {found} (tested with {wanted})"
+        for each in needed
+        if (found := installed(each.name))
+        and (wanted := tested.get(canonicalize_name(each.name)))
+        and found.split("+")[0] != wanted
+    ]
+    if others:
+        yield Finding("note", "other versions than the tested ones: " + ", ".join(others))
+
+
+def tested_versions(path: Path = CONSTRAINTS) -> dict[str, str]:
+    """Return name -> version of constraints.txt; empty where the course is not a checkout."""
+    if not path.exists():
+        return {}
+    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
+    pairs = (line.split("==") for line in lines if "==" in line)
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def extras() -> Iterator[Finding]:
+    """Yield which optional parts of the package are installed."""
+    for extra, purpose in PURPOSE.items():
+        lacking = [
+            each.name for each in requirements(extra) if complaint(each, installed(each.name))
+        ]
+        if lacking:
+            install = f"pip install 'mi-course[{extra}]'"
+            yield Finding("note", f"{purpose} also needs {', '.join(lacking)}: {install}")
+        else:
+            yield Finding("ok", f"everything for {purpose}")
+
+
+def device() -> Iterator[Finding]:
+    """Yield what tensors are computed on."""
+    try:
+        import torch
+    except Exception as error:  # a broken torch fails in many ways, and the doctor goes on
+        yield Finding("wrong", f"torch cannot be imported: {error}")
+        return
+    if torch.cuda.is_available():
+        yield Finding("ok", f"a GPU is used: {torch.cuda.get_device_name()}")
+    else:
+        threads = torch.get_num_threads()
+        yield Finding("ok", f"no GPU is used; the CPU with {threads} thread(s) is enough")
+
+
+def programs() -> Iterator[Finding]:
+    """Yield whether the sandbox and the test browser are there and start."""
+    yield program("bwrap", "bubblewrap", "`mi-course grade` runs student code only inside it")
+    yield program("chromium", "chromium", "only the browser tests need it")
+
+
+def program(name: str, package: str, purpose: str) -> Finding:
+    """Return whether a program is present and starts.
+
+    Args:
+        name: of the executable.
+        package: Debian package that brings it.
+        purpose: what it is for.
+    """
+    path = shutil.which(name)
+    if path is None:
+        advice = f"on Debian and Ubuntu: apt install {package}"
+        return Finding("note", f"{name} is missing ({purpose}); {advice}")
+    try:
+        trial = [path, "--ro-bind", "/", "/", "--unshare-all", "true"]
+        subprocess.run(
+            trial if name == "bwrap" else [path, "--version"],
+            capture_output=True,
+            check=True,
+            timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding("note", f"{name} is there but does not start ({purpose}): {error}")
+    return Finding("ok", f"{name} is there and starts")
+
+
+def weights(root: Path) -> Iterator[Finding]:
+    """Yield whether each embedded model's files are those that its card names.
+
+    Args:
+        root: folder with one folder per model, each with a `card.json` that maps file to SHA-256.
+    """
+    cards = sorted(root.glob("*/card.json"))
+    if not cards:
+        yield Finding("wrong", f"no embedded model in {root.name}/: the course is incomplete")
+    for card in cards:
+        name, files = card.parent.name, json.loads(card.read_text())["files"]
+        bad = [file for file, digest in files.items() if sha256(card.parent / file) != digest]
+        if bad:
+            mend = f"git checkout -- mi_course/models/weights/{name}, or mi-course train {name}"
+            yield Finding("wrong", f"{name}: damaged or missing {', '.join(bad)}: {mend}")
+        else:
+            yield Finding("ok", f"{name}: {len(files)} weight files match their hashes")
+
+
+def sha256(path: Path) -> str | None:
+    """Return the SHA-256 of a file in hexadecimal, or None where there is no file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+import mi_course.models
+from mi_course import cli, doctor, lab
+from mi_course.doctor import Finding
+
+run = CliRunner().invoke
+
+
+@pytest.fixture
+def fake_report(monkeypatch):
+    """A model and a report that cost nothing."""
+    import mi_course.models.report as module
+
+    class Model:
+        tokenizer = None
+
+    monkeypatch.setattr(mi_course.models, "load", lambda name: Model(), raising=False)
+    monkeypatch.setattr(module, "report", lambda model, tokenizer, name: {"loss": 1.5, "heads": 2})
+
+
+@pytest.fixture
+def no_chapters(monkeypatch, tmp_path):
+    """A current folder and an installed package without notebooks."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(lab, "PACKAGE", tmp_path / "site-packages" / "mi_course")
+
+
+@pytest.mark.parametrize("command", ["lab", "build", "check", "grade", "train", "models", "doctor"])
+def test_each_command_explains_itself(command):
+    done = run(cli.app, [command, "--help"])
+    assert done.exit_code == 0
+    assert "Usage" in done.output
+
+
+def test_doctor_succeeds_with_notes(monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("ok", "a"), Finding("note", "b")])
+    done = run(cli.app, ["doctor"])
+    assert done.exit_code == 0
+    assert done.output.splitlines() == ["ok     a", "note   b", "ready"]
+
+
+def test_doctor_fails_when_something_needed_is_missing(monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("wrong", "torch is missing")])
+    done = run(cli.app, ["doctor"])
+    assert done.exit_code == 1
+    assert "WRONG  torch is missing" in done.output
+
+
+def test_models_are_listed():
+    done = run(cli.app, ["models", "list"])
+    assert {"attn-1l", "attn-2l", "town"} <= set(done.output.split())
+
+
+def test_report_is_one_json_object(fake_report):
+    done = run(cli.app, ["models", "report", "town", "--json"])
+    assert json.loads(done.output) == {"model": "town", "metrics": {"loss": 1.5, "heads": 2}}
+
+
+def test_report_for_people_has_one_metric_a_line(fake_report):
+    done = run(cli.app, ["models", "report", "town"])
+    assert done.output.splitlines() == ["loss   1.5", "heads  2"]
+
+
+def test_an_error_we_foresaw_is_one_line(monkeypatch, capsys, no_chapters):
+    monkeypatch.setattr("sys.argv", ["mi-course", "lab"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    assert stop.value.code == 1
+    assert capsys.readouterr().err.startswith("mi-course: expected a folder `chapters`")
+
+
+def test_lab_asks_no_other_machine_for_anything(tmp_path):
+    command = lab.command(tmp_path, "--no-browser")
+    assert "--LabApp.news_url=None" in command
+    assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
+    assert "--LabApp.extension_manager=readonly" in command
+    assert command[-1] == "--no-browser"
+
+
+def test_lab_says_that_it_found_no_chapters(no_chapters):
+    with pytest.raises(ValueError, match="expected a folder `chapters`"):
+        lab.chapters_folder()

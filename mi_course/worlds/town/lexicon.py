@@ -157,8 +157,8 @@ OCCUPATIONS = Part(
     words("plumber librarian"),
 )
 SPORTS = Part(
-    words("football tennis hockey cricket golf rugby baseball basketball chess boxing rowing cycling"),
-    words("badminton curling"),
+    words("football tennis hockey cricket golf rugby baseball basketball chess polo volleyball badminton"),
+    words("squash handball"),
 )
 PARTIES = Part(
     words("Liberal Conservative Labour Green Republican Democratic Socialist"),

@@ -32,15 +32,21 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"ignore_unknown_options": True})
 def lab(
-    context: typer.Context,
-    path: Annotated[Path | None, typer.Argument(help="A folder or a notebook.")] = None,
+    arguments: Annotated[
+        list[str] | None, typer.Argument(help="A folder or notebook; options of `jupyter lab`.")
+    ] = None,
 ) -> None:
-    """Open the student notebooks in JupyterLab; other options go to `jupyter lab`."""
+    """Open the student notebooks in JupyterLab."""
     from mi_course.lab import chapters_folder, command
 
-    done = subprocess.run(command(path or chapters_folder(), *context.args), check=False)
+    given = arguments or []
+    if given and not given[0].startswith("-"):
+        path, *given = given
+    else:
+        path = chapters_folder()
+    done = subprocess.run(command(Path(path), *given), check=False)
     raise typer.Exit(done.returncode)
 
 

@@ -10,6 +10,12 @@ from mi_course.doctor import Finding
 run = CliRunner().invoke
 
 
+class Done:
+    """A finished process."""
+
+    returncode = 7
+
+
 @pytest.fixture
 def fake_report(monkeypatch):
     """A model and a report that cost nothing."""
@@ -79,6 +85,24 @@ def test_lab_asks_no_other_machine_for_anything(tmp_path):
     assert "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate" in command
     assert "--LabApp.extension_manager=readonly" in command
     assert command[-1] == "--no-browser"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "options"),
+    [
+        (["a.ipynb", "--no-browser", "--port=1"], "a.ipynb", ["--no-browser", "--port=1"]),
+        (["--no-browser"], "chapters", ["--no-browser"]),
+        ([], "chapters", []),
+    ],
+)
+def test_lab_passes_the_options_of_jupyter_on(monkeypatch, tmp_path, arguments, path, options):
+    calls = []
+    monkeypatch.setattr(lab, "PACKAGE", tmp_path / "mi_course")
+    monkeypatch.setattr(cli.subprocess, "run", lambda command, check: calls.append(command) or Done)
+    (tmp_path / "chapters").mkdir()
+    assert run(cli.app, ["lab", *arguments]).exit_code == 7
+    assert calls[0][3].endswith(path)
+    assert calls[0][4 + len(lab.QUIET) :] == options
 
 
 def test_lab_says_that_it_found_no_chapters(no_chapters):

@@ -6,6 +6,7 @@ In go a seed and a split ("train" or "heldout"); out come `Document`s whose span
 """
 
 import importlib
+import importlib.util
 import random
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,6 +26,7 @@ MODULES = (
     "code",
     "security",
     "structured",
+    "papers",
     "languages",
     "random_words",
 )
@@ -77,6 +79,11 @@ SUBSET_OF_KIND: dict[str, str] = {
     "dna": "genetics",
     "legal": "law",
     "latex": "maths",
+    "legal": "law",
+    "latex": "maths",
+    "dna": "genetics",
+    "base64": "web",
+    "http": "web",
     "language": "languages",
     "random": "random",
 }

@@ -1,8 +1,8 @@
 """Short programs in six languages that share keywords such as `return`.
 
-A program is a plan of statements (declare, loop, test, return); each language says how it writes every
-statement, so that the same programs appear in all of them. In go a random generator and a split;
-out come documents labelled with `code_language`, `code_token` and the role `keyword_return`.
+A program is a plan of statements (declare, loop, test, return); each language says how it writes
+every statement, so that the same programs appear in all of them. In go a random generator and a
+split; out come documents labelled with `code_language`, `code_token` and the role `keyword_return`.
 """
 
 from collections.abc import Callable
@@ -148,7 +148,7 @@ STATEMENTS: dict[str, dict[str, tuple[Snippet, ...]]] = {
 
 
 def _lines(plan: tuple[tuple[int, str], ...], language: str) -> tuple[tuple[int, str], ...]:
-    """Return the (depth, statement) lines of a plan, with closing braces where the language has them."""
+    """Return the (depth, statement) lines of a plan, with the closing braces of the language."""
     lines: list[tuple[int, str]] = [(0, "open")]
     depth = 1
     for extra, form in (*plan, (-1, "")):

@@ -10,60 +10,60 @@ from random import Random
 from mi_course.worlds.town.lexicon import Part
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
+    """Return the words of a text."""
     return tuple(text.split())
 
 
 DOCSTRING_ARGS = Part(
-    train=_words("""
-        load size files shape option state last image values file results name key index text data path
-        user time date mode type level limit count number total width height depth length weight color
-        label title group model table column row field order rule step score rate price cost mean range
-        start end first next left right top bottom line page word letter sound light power speed force
-        point angle area zone region unit node edge tree root leaf graph list map query result value item
-        parent child source target input output error message event action task job code port host link
-        token filter format style theme frame layer block
+    train=words_of("""
+        load size files shape option state last image values file results name key index text
+        data path user time date mode type level limit count number total width height depth
+        length weight color label title group model table column row field order rule step score
+        rate price cost mean range start end first next left right top bottom line page word
+        letter sound light power speed force point angle area zone region unit node edge tree
+        root leaf graph list map query result value item parent child source target input output
+        error message event action task job code port host link token filter format style theme
+        frame layer block
     """),
-    heldout=_words("""
-        margin socket radius quota schema proxy offset vector tensor pixel widget cache batch epoch
-        kernel prefix payload
+    heldout=words_of("""
+        margin socket radius quota schema proxy offset vector tensor pixel widget cache batch
+        epoch kernel prefix payload
     """),
 )
 
 LISTS = Part(
-    train=_words("""
-        items rows values numbers scores prices points words names nodes lines pages files users orders
-        keys parts records steps costs
+    train=words_of("""
+        items rows values numbers scores prices points words names nodes lines pages files users
+        orders keys parts records steps costs
     """),
-    heldout=_words("pixels tensors vectors sockets widgets quotas"),
+    heldout=words_of("pixels tensors vectors sockets widgets quotas"),
 )
 
 VERBS = Part(
-    train=_words("""
-        get set find count sum add load read write check make build update scan parse split join sort
-        merge copy trim pack send fetch store remove insert select measure compute collect reset apply
-        test clean mark move swap show save
+    train=words_of("""
+        get set find count sum add load read write check make build update scan parse split join
+        sort merge copy trim pack send fetch store remove insert select measure compute collect
+        reset apply test clean mark move swap show save
     """),
-    heldout=_words("normalize clamp serialize validate iterate decode flush hydrate"),
+    heldout=words_of("normalize clamp serialize validate iterate decode flush hydrate"),
 )
 
 RESULTS = Part(
-    train=_words("result total count best answer output sum found current buffer extra score"),
-    heldout=_words("accum tally residue maxima"),
+    train=words_of("result total count best answer output sum found current buffer extra score"),
+    heldout=words_of("accum tally residue maxima"),
 )
 
 DESCRIPTIONS = Part(
-    train=_words("""
-        oil crime population market winter paper river metal season garden window hidden simple common
-        public early final narrow gentle bright paint engine doctor silver music border autumn visit
-        forest travel history coffee summer corner island village pattern design piece dark wooden
-        northern famous modern copper season leather kitchen mountain ocean pocket circle ticket
-        glass sugar bridge marble cotton
+    train=words_of("""
+        oil crime population market winter paper river metal season garden window hidden simple
+        common public early final narrow gentle bright paint engine doctor silver music border
+        autumn visit forest travel history coffee summer corner island village pattern design
+        piece dark wooden northern famous modern copper season leather kitchen mountain ocean
+        pocket circle ticket glass sugar bridge marble cotton
     """),
-    heldout=_words("granite tundra velvet saffron lattice quartz harpoon mosaic"),
+    heldout=words_of("granite tundra velvet saffron lattice quartz harpoon mosaic"),
 )
-
-TOKENS_TO_KEEP: tuple[str, ...] = DOCSTRING_ARGS.train + DOCSTRING_ARGS.heldout
 
 
 def pick(rng: Random, words: tuple[str, ...]) -> str:

@@ -9,51 +9,18 @@ from collections.abc import Callable
 from random import Random
 
 from mi_course.worlds.town.document import Document, Template, Writer
-from mi_course.worlds.town.identifiers import DESCRIPTIONS, distinct, pick
+from mi_course.worlds.town.identifiers import DESCRIPTIONS, distinct, pick, words_of
 from mi_course.worlds.town.lexicon import Part
 
 PARTIES = Part(
-    train=tuple(
-        [
-            "Marlow",
-            "Finch",
-            "Barlow",
-            "Hendry",
-            "Ashby",
-            "Corwin",
-            "Dutton",
-            "Farrow",
-            "Gibbs",
-            "Hadley",
-            "Kemp",
-            "Lowell",
-            "Mercer",
-            "Nolan",
-            "Orwin",
-            "Pryor",
-            "Quincy",
-            "Rowan",
-            "Sutton",
-            "Thorpe",
-            "Upton",
-            "Vance",
-            "Wexler",
-            "Yates",
-            "Abbott",
-            "Brock",
-            "Cotter",
-            "Dolan",
-            "Everett",
-            "Forbes",
-            "Garner",
-            "Holt",
-            "Ingram",
-            "Jarvis",
-            "Keller",
-            "Lomax",
-        ]
-    ),
-    heldout=tuple(["Zimmer", "Oakham", "Tolland", "Wyeth", "Ruskin", "Inchbald", "Peverell"]),
+    train=words_of("""
+        Marlow Finch Barlow Hendry Ashby Corwin Dutton Farrow Gibbs Hadley Kemp Lowell Mercer
+        Nolan Orwin Pryor Quincy Rowan Sutton Thorpe Upton Vance Wexler Yates Abbott Brock
+        Cotter Dolan Everett Forbes Garner Holt Ingram Jarvis Keller Lomax
+    """),
+    heldout=words_of("""
+        Zimmer Oakham Tolland Wyeth Ruskin Inchbald Peverell
+    """),
 )
 REPORTERS = ("U.S.", "F.2d", "F.3d", "S. Ct.")
 _CITED = "{plaintiff}_NNP_{dep} v._X_flat {defendant}_NNP_flat , {volume}_CD_nummod"
@@ -94,12 +61,15 @@ SHORT = tuple(
 BETWEEN = tuple(
     Template(source)
     for source in (
-        "{plaintiff}_NNP_nsubj had_VBD_root a_DT_det claim_NN_obj against_IN_case {defendant}_NNP_nmod .",
-        "{defendant}_NNP_nsubj appealed_VBD_root , and_CC_cc {plaintiff}_NNP_nsubj answered_VBD_conj .",
+        "{plaintiff}_NNP_nsubj had_VBD_root a_DT_det claim_NN_obj"
+        " against_IN_case {defendant}_NNP_nmod .",
+        "{defendant}_NNP_nsubj appealed_VBD_root ,"
+        " and_CC_cc {plaintiff}_NNP_nsubj answered_VBD_conj .",
         "The_DT_det claim_NN_nsubj of_IN_case {plaintiff}_NNP_nmod concerned_VBD_root"
         " the_DT_det {first}_NN_compound {second}_NN_obj .",
         "The_DT_det burden_NN_nsubj was_AUXD_cop on_IN_case {defendant}_NNP_root .",
-        "The_DT_det appeal_NN_nsubj of_IN_case {defendant}_NNP_nmod was_AUXD_aux dismissed_VBN_root .",
+        "The_DT_det appeal_NN_nsubj of_IN_case {defendant}_NNP_nmod"
+        " was_AUXD_aux dismissed_VBN_root .",
     )
 )
 
@@ -138,27 +108,11 @@ def _digits(out: Writer, first: int) -> None:
 
 
 SYMBOLS = tuple("abcdkmnpqrstuxyz")
-GREEK = tuple(
-    rf"\{name}" for name in ["alpha", "beta", "gamma", "delta", "lambda", "mu", "sigma", "theta"]
-)
+GREEK = tuple("\\" + name for name in words_of("alpha beta gamma delta lambda mu sigma theta"))
 THINGS = Part(
-    train=tuple(
-        [
-            "group",
-            "ring",
-            "field",
-            "space",
-            "map",
-            "sum",
-            "function",
-            "sequence",
-            "matrix",
-            "graph",
-            "measure",
-            "proof",
-            "norm",
-        ]
-    ),
+    train=words_of("""
+        group ring field space map sum function sequence matrix graph measure proof norm
+    """),
     heldout=("sheaf", "manifold", "functor"),
 )
 QUALITIES = (

@@ -23,6 +23,8 @@ from mi_course.worlds.town.identifiers import (
 )
 from mi_course.worlds.town.snippet import Snippet
 
+TOKENS_TO_KEEP: tuple[str, ...] = DOCSTRING_ARGS.train + DOCSTRING_ARGS.heldout
+
 # (number of documented arguments, distractors before them, distractors after them)
 SHAPES = (
     *[(3, 0, 0)] * 3,
@@ -38,9 +40,8 @@ PARAMS = {
     i: Snippet(f"\n    :param $param_{i}: $word_1 $word_2", only="string") for i in range(1, 6)
 }
 CLOSE = Snippet('\n    """\n', only="string")
-OPEN, FIRST, COMMA, END = (
+OPEN, COMMA, END = (
     Snippet("def $func(self"),
-    Snippet("def $func($method"),
     Snippet(", "),
     Snippet("):"),
 )
@@ -69,7 +70,7 @@ BODIES = tuple(
 
 
 def docstring(rng: Random, split: str) -> Document:
-    """Return one method with a docstring, or two short ones, labelled with `arg_i` and `param_i`."""
+    """Return one or two methods with docstrings, labelled with `arg_i` and `param_i`."""
     out = Writer()
     short = rng.random() < 0.35
     words = distinct(rng, DOCSTRING_ARGS.of(split), 14)

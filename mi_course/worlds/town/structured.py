@@ -10,7 +10,14 @@ from random import Random
 
 from mi_course.worlds.town import papers
 from mi_course.worlds.town.document import Document, Writer
-from mi_course.worlds.town.identifiers import DESCRIPTIONS, DOCSTRING_ARGS, LISTS, distinct, pick
+from mi_course.worlds.town.identifiers import (
+    DESCRIPTIONS,
+    DOCSTRING_ARGS,
+    LISTS,
+    distinct,
+    pick,
+    words_of,
+)
 from mi_course.worlds.town.lexicon import Part
 
 STOPS = ("TAA", "TAG", "TGA")
@@ -22,22 +29,9 @@ SPECIES = Part(
     heldout=("axolotl", "barley"),
 )
 HOSTS = Part(
-    train=tuple(
-        [
-            "acme",
-            "civic",
-            "delta",
-            "ember",
-            "focal",
-            "north",
-            "orbit",
-            "pine",
-            "quest",
-            "river",
-            "solar",
-            "tidal",
-        ]
-    ),
+    train=words_of("""
+        acme civic delta ember focal north orbit pine quest river solar tidal
+    """),
     heldout=("zephyr", "umbra", "krill"),
 )
 DOMAINS = ("com", "org", "net", "edu", "io")
@@ -57,7 +51,7 @@ def _bases(rng: Random, n: int) -> str:
 
 
 def dna(rng: Random, split: str) -> Document:
-    """Return a FASTA record: a promoter, a start codon, codons (some repeated), a stop and a tail."""
+    """Return a FASTA record: a promoter, a start codon, codons, a stop codon and a tail."""
     out = Writer()
     out.add(">")
     out.add(f"gene{int(rng.random() * 90) + 10}", role="gene")

@@ -5,6 +5,7 @@ that works offline has no use for the waiting.
 In goes a folder or a notebook; out comes the command that serves it.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -14,6 +15,8 @@ QUIET = (
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",
 )
+# Containers run as root, and JupyterLab refuses to start there unless told.
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
 def chapters_folder() -> Path:
@@ -35,4 +38,5 @@ def command(path: Path, *arguments: str) -> list[str]:
         path: a folder or a notebook.
         *arguments: anything else for `jupyter lab`, such as `--no-browser`.
     """
-    return [sys.executable, "-m", "jupyterlab", str(path), *QUIET, *arguments]
+    as_root = ("--allow-root",) if IS_ROOT else ()
+    return [sys.executable, "-m", "jupyterlab", str(path), *QUIET, *as_root, *arguments]

@@ -102,7 +102,13 @@ def test_lab_passes_the_options_of_jupyter_on(monkeypatch, tmp_path, arguments, 
     (tmp_path / "chapters").mkdir()
     assert run(cli.app, ["lab", *arguments]).exit_code == 7
     assert calls[0][3].endswith(path)
-    assert calls[0][4 + len(lab.QUIET) :] == options
+    assert calls[0][len(calls[0]) - len(options) :] == options
+
+
+@pytest.mark.parametrize("root", [True, False])
+def test_lab_starts_in_a_container_as_root_too(monkeypatch, tmp_path, root):
+    monkeypatch.setattr(lab, "IS_ROOT", root)
+    assert ("--allow-root" in lab.command(tmp_path)) == root
 
 
 def test_lab_says_that_it_found_no_chapters(no_chapters):

@@ -26,7 +26,7 @@ PLANS: tuple[tuple[tuple[int, str], ...], ...] = tuple(
         "declare each >update return",
         "declare each >if >>update return",
         "declare range >update return",
-        "if >give return",
+        "if >give return_num",
         "if >give give",
         "declare if >update return",
         "declare if >update else >set return",

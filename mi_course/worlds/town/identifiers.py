@@ -5,9 +5,13 @@ The argument names are to be single tokens with a leading space, so that the Doc
 answers of one token. In comes nothing; out come the lists and `function_name`.
 """
 
+from collections.abc import Sequence
 from random import Random
+from typing import TypeVar
 
 from mi_course.worlds.town.lexicon import Part
+
+T = TypeVar("T")
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -66,18 +70,18 @@ DESCRIPTIONS = Part(
 )
 
 
-def pick(rng: Random, words: tuple[str, ...]) -> str:
-    """Return one of `words`; about twice as fast as `rng.choice`."""
-    return words[int(rng.random() * len(words))]
+def pick(rng: Random, items: Sequence[T]) -> T:
+    """Return one of `items`; about twice as fast as `rng.choice`."""
+    return items[int(rng.random() * len(items))]
 
 
-def distinct(rng: Random, words: tuple[str, ...], n: int) -> list[str]:
-    """Return `n` different words in random order."""
-    found: list[str] = []
+def distinct(rng: Random, items: Sequence[T], n: int) -> list[T]:
+    """Return `n` different items in random order."""
+    found: list[T] = []
     while len(found) < n:
-        word = words[int(rng.random() * len(words))]
-        if word not in found:
-            found.append(word)
+        item = items[int(rng.random() * len(items))]
+        if item not in found:
+            found.append(item)
     return found
 
 

@@ -39,7 +39,7 @@ SUMMARIES = tuple(
 PARAMS = {
     i: Snippet(f"\n    :param $param_{i}: $word_1 $word_2", only="string") for i in range(1, 6)
 }
-CLOSE = Snippet('\n    """\n', only="string")
+CLOSE = Snippet('\n    """', only="string")
 OPEN, COMMA, END = (
     Snippet("def $func(self"),
     Snippet(", "),
@@ -49,7 +49,7 @@ ARGS = {i: Snippet(f"$arg_{i}") for i in range(1, 6)}
 DISTRACTOR = Snippet("$distractor")
 
 BODIES = tuple(
-    Snippet("    " + "\n    ".join(lines))
+    Snippet("\n    " + "\n    ".join(lines))
     for lines in (
         ["return $first + $second"],
         ["return self.$first($second)"],

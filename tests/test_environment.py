@@ -1,0 +1,81 @@
+"""One set of versions: pyproject.toml, constraints.txt and environment.yml agree."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from mi_course.doctor import tested_versions
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+DECLARED = [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
+# What Google Colab had when this was written: a notebook there must not replace any of it.
+COLAB = {
+    "torch": "2.11.0",
+    "numpy": "2.1.0",
+    "transformers": "5.15.0",
+    "plotly": "5.24.0",
+    "ipywidgets": "7.7.1",
+    "ipython": "7.34.0",
+}
+
+
+@pytest.fixture(scope="module")
+def conda() -> dict:
+    return yaml.safe_load((ROOT / "environment.yml").read_text())
+
+
+def pip_lines(conda: dict) -> list[str]:
+    (section,) = (each["pip"] for each in conda["dependencies"] if isinstance(each, dict))
+    return section
+
+
+@pytest.mark.parametrize("line", DECLARED)
+def test_every_requirement_has_a_tested_version_that_fits(line):
+    requirement = Requirement(line)
+    version = tested_versions().get(canonicalize_name(requirement.name))
+    assert version is not None, "add it to constraints.txt"
+    assert requirement.specifier.contains(version, prereleases=True)
+
+
+def test_constraints_hold_one_exact_version_each():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    assert all([each.operator for each in pin.specifier] == ["=="] for pin in pins)
+    names = [canonicalize_name(pin.name) for pin in pins]
+    assert len(names) == len(set(names))
+
+
+def test_constraints_name_no_build_for_one_machine():
+    assert not [name for name, version in tested_versions().items() if "+" in version]
+
+
+def test_conda_installs_this_package_at_the_tested_versions(conda):
+    assert pip_lines(conda) == ["--constraint constraints.txt", "--editable .[lab,test]"]
+
+
+def test_conda_installs_extras_that_exist(conda):
+    package = Requirement(pip_lines(conda)[1].replace("--editable .", "mi-course"))
+    assert package.extras <= set(EXTRAS)
+
+
+def test_conda_python_is_supported(conda):
+    (python,) = (each for each in conda["dependencies"] if str(each).startswith("python="))
+    assert SpecifierSet(PROJECT["requires-python"]).contains(python.removeprefix("python="))
+
+
+def test_conda_adds_no_version_of_its_own(conda):
+    plain = [each.split("=")[0] for each in conda["dependencies"] if isinstance(each, str)]
+    assert plain == ["python", "pip"]
+
+
+@pytest.mark.parametrize(("name", "version"), COLAB.items())
+def test_core_leaves_what_colab_has_in_place(name, version):
+    (needed,) = (r for r in map(Requirement, PROJECT["dependencies"]) if r.name == name)
+    assert needed.specifier.contains(version)

@@ -1,8 +1,8 @@
-"""The corpus of the world `town`: every document kind, how often it occurs, and a seeded stream of them.
+"""The corpus of the world `town`: all document kinds, how often each occurs, a seeded stream.
 
-Document number i of a stream is a function of (seed, split, i, weights) alone, so that any part of the corpus can
-be made anywhere, in any order, with the same bytes on every platform.
-In go a seed and a split ("train" or "heldout"); out come `Document`s whose spans hold every label.
+Document number i of a stream is a function of (seed, split, i, weights) alone, so that any part
+of the corpus can be made anywhere, in any order, with the same bytes on every platform. In go a
+seed and a split ("train" or "heldout"); out come `Document`s whose spans hold every label.
 """
 
 import importlib
@@ -74,11 +74,6 @@ SUBSET_OF_KIND: dict[str, str] = {
     "compound": "prose",
     "aside": "prose",
     "code": "code",
-    "http": "web",
-    "base64": "web",
-    "dna": "genetics",
-    "legal": "law",
-    "latex": "maths",
     "legal": "law",
     "latex": "maths",
     "dna": "genetics",

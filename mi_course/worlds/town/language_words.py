@@ -1,7 +1,7 @@
 """The words and sentences of the four languages that stand beside English in `town`.
 
-Spanish and French nouns have two genders, German and Russian three; Russian nouns carry their accusative and
-Russian names their cases. Everything here is data: `languages` puts it together.
+Spanish and French nouns have two genders, German and Russian three; Russian nouns carry their
+accusative and Russian names their cases. Everything here is data: `languages` puts it together.
 """
 
 from dataclasses import dataclass
@@ -330,7 +330,7 @@ RUSSIAN = Language(
         "письмо зеркало кольцо пальто радио кресло одеяло ведро",
     ),
     adjectives=_adjectives(
-        " ".join(f"{s}:ый/ая/ое" for s in "нов красн стар бел чёрн красив тёмн жёлт зелён".split()),
+        "нов: красн: стар: бел: чёрн: красив: тёмн: жёлт: зелён:".replace(":", ":ый/ая/ое"),
         accusative="ый/ую/ое",
     ),
     verbs=_verbs(

@@ -1,14 +1,15 @@
-"""Paragraphs in Spanish, French, German and Russian, with every word tagged and every word agreeing.
+"""Paragraphs in Spanish, French, German and Russian, with every word tagged and agreeing.
 
-A sentence is written once for all genders: `el/la@1` takes the form that the gender of the first thing asks for
-(`@1`, `@2`: the things; `@p`, `@o`: the person and the other person), and a word's tag comes from its language's
-word list unless the sentence gives one. In go a generator and a split; out comes a `Document` labelled with its
-language; names, cities and sentences of the held-out split never occur in training text.
+A sentence is written once for all genders: `el/la@1` takes the form that the gender of the first
+thing asks for (`@1`, `@2`: the things; `@p`, `@o`: the person and the other person), and a word's
+tag comes from its language's word list unless the sentence gives one. In go a generator and a
+split; out comes a `Document` labelled with its language; names, cities and sentences of the
+held-out split never occur in training text.
 """
 
 import random
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 
 from mi_course.worlds.town.document import Document, Template, Writer
 from mi_course.worlds.town.language_words import LANGUAGES, Language
@@ -34,12 +35,12 @@ _SLOT_TAGS = {
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def tagged_sentence(sentence: str, code: str, genders: tuple[int, int, int, int]) -> Template:
     """Return the template of a sentence, its words agreeing with the genders given.
 
     Args:
-        sentence: words separated by spaces; alternatives `a/b@group` stand in the order of the genders.
+        sentence: words between spaces; alternatives `a/b@group` are in the order of genders.
         code: the language, a key of `LANGUAGES`.
         genders: of thing 1, thing 2, the person and the other (0 masculine, 1 feminine, 2 neuter).
 

@@ -1,10 +1,12 @@
 """Random words that repeat: text whose second half can be predicted only by looking back.
 
-No word tells anything about the next one, so that whatever a model predicts in a repetition it has by induction:
-find the last time this word stood here, and copy what followed. In go a generator and a split; out comes a
-`Document` with the roles `repeat_first` (the words' first turn) and `repeat_again` (every later turn).
+No word tells anything about the next one, so that whatever a model predicts in a repetition it
+has by induction: find the last time this word stood here, and copy what followed. In go a
+generator and a split; out comes a `Document` with the roles `repeat_first` (the words' first
+turn) and `repeat_again` (every later turn).
 
-Source: Olsson et al. (2022), "In-context Learning and Induction Heads", on repeated random tokens.
+Source: Olsson et al. (2022), "In-context Learning and Induction Heads", on repeated random
+tokens.
 """
 
 import random

@@ -1,20 +1,23 @@
-"""The byte-level BPE of `town`: 3072 tokens, among them every name and one-word answer as one token.
+"""The byte-level BPE of `town`: 3072 tokens, each name and one-word answer one of them.
 
-Merges are learned from a stream of training documents; then the merges that the words to keep still lack are put
-behind them, where they change no other word, and as many learned ones are left out. Digits come in pairs, so that
-1732 is " 17" "32"; a line break and its indent are one token; punctuation marks stand alone but for a few operators.
-In goes a seed; out comes a `tokenizers.Tokenizer`, or a directory that `transformers` loads:
-`python -m mi_course.worlds.town.tokenizer DIRECTORY`.
+Merges are learned from a stream of training documents; then the merges that the words to keep
+still lack are put behind them, where they change no other word, and as many learned ones are left
+out. Digits come in pairs, so that 1732 is " 17" "32"; a line break and its indent are one token;
+punctuation marks stand alone but for a few operators. In goes a seed; out comes a
+`tokenizers.Tokenizer`, or a directory that `transformers` loads: `python -m
+mi_course.worlds.town.tokenizer DIRECTORY`.
 
 Source: Sennrich et al. (2016), "Neural Machine Translation of Rare Words with Subword Units".
 """
 
 import argparse
+import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mi_course.worlds.town import identifiers, lexicon
+from mi_course.worlds.town import lexicon, python
 from mi_course.worlds.town.corpus import stream
 
 if TYPE_CHECKING:
@@ -36,7 +39,7 @@ CHARACTERS = 4_000_000
 
 def kept() -> tuple[str, ...]:
     """Return the strings that are one token each: names, answers, arguments, digits, indents."""
-    words = (*lexicon.TOKENS_TO_KEEP, *identifiers.TOKENS_TO_KEEP)
+    words = (*lexicon.TOKENS_TO_KEEP, *python.TOKENS_TO_KEEP)
     pairs = tuple(f"{number:02d}" for number in range(100))
     spaced = (*words, *pairs, *map(str, range(10)))
     return tuple(dict.fromkeys((*(" " + word for word in spaced), *pairs, *INDENTS, *OPERATORS)))
@@ -78,8 +81,6 @@ def _size(merges: list[tuple[str, str]]) -> int:
 
 def _learned_merges(vocab_size: int, seed: int) -> list[tuple[str, str]]:
     """Return the merges of an ordinary BPE of this size."""
-    import json
-
     from tokenizers import pre_tokenizers, trainers
 
     tokenizer = _pieces([])
@@ -105,7 +106,7 @@ def _missing_merges(merges: list[tuple[str, str]]) -> list[tuple[str, str]]:
         parts = tokenizer.encode(text).tokens
         while len(parts) > 1:
             # Merges that were added before act first, in their order, as they will in the end.
-            known = [pair for pair in added if pair in set(zip(parts, parts[1:], strict=False))]
+            known = [pair for pair in added if pair in set(pairwise(parts))]
             pair = known[0] if known else (parts[0], parts[1])
             added.setdefault(pair)
             parts = _merged(parts, pair)

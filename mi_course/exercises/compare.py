@@ -161,7 +161,7 @@ def _shape_slip(got: tuple[int, ...], expected: tuple[int, ...], names: list[str
     wrong = [axis for axis in range(len(got)) if got[axis] != expected[axis]]
     if len(wrong) == 1 and abs(got[wrong[0]] - expected[wrong[0]]) == 1:
         more = "one too many" if got[wrong[0]] > expected[wrong[0]] else "one too few"
-        return f"{more} along `{names[wrong[0]]}`, look at where the slice starts and ends"
+        return f"{more} along `{names[wrong[0]]}`, is it a slice's end or the wrong axis?"
     return "did you sum over the wrong axis?"
 
 

@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from mi_course.doctor import tested_versions
+from mi_course import doctor
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -39,7 +39,7 @@ def pip_lines(conda: dict) -> list[str]:
 @pytest.mark.parametrize("line", DECLARED)
 def test_every_requirement_has_a_tested_version_that_fits(line):
     requirement = Requirement(line)
-    version = tested_versions().get(canonicalize_name(requirement.name))
+    version = doctor.tested_versions().get(canonicalize_name(requirement.name))
     assert version is not None, "add it to constraints.txt"
     assert requirement.specifier.contains(version, prereleases=True)
 
@@ -53,7 +53,7 @@ def test_constraints_hold_one_exact_version_each():
 
 
 def test_constraints_name_no_build_for_one_machine():
-    assert not [name for name, version in tested_versions().items() if "+" in version]
+    assert not [name for name, version in doctor.tested_versions().items() if "+" in version]
 
 
 def test_conda_installs_this_package_at_the_tested_versions(conda):

@@ -73,13 +73,13 @@ def _chosen(rng: random.Random, split: str) -> list[Fact]:
     """Return the facts of one document: known ones, or for held-out text both kinds."""
     if split == "heldout" and rng.random() < 0.5:
         return rng.sample(FACTS_HELDOUT, rng.randint(1, 2)) * 2
-    facts = rng.sample(FACTS_TRAIN, rng.randint(3, 5))
+    facts = rng.sample(FACTS_TRAIN, rng.randint(4, 7))
     # Sometimes one fact is told twice, so that place and country of one landmark meet.
     return facts + facts[:1] if rng.random() < 0.3 else facts
 
 
 def facts(rng: random.Random, split: str) -> Document:
-    """Return a text of three to six sentences about landmarks, cities, countries and languages."""
+    """Return a text of two to eight sentences about landmarks, cities, countries and languages."""
     out = Writer()
     groups = PHRASINGS[split]
     person = rng.choice(NAMES.of(split))

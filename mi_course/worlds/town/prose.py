@@ -27,16 +27,16 @@ from mi_course.worlds.town.lexicon import (
 
 # fmt: off
 SENTIMENT = {
-    "positive": Part(words("good great lovely wonderful fine perfect beautiful charming fresh clever superb delightful"),
+    "positive": Part(words("good great lovely wonderful fine perfect beautiful charming fresh clever superb delightful happy brilliant pleasant nice"),
                      words("marvellous splendid")),
-    "negative": Part(words("bad terrible awful boring poor dull ugly stale stupid weak horrible disappointing"),
+    "negative": Part(words("bad terrible boring poor dull gloomy stale stupid weak horrible disappointing sad nasty cheap silly"),
                      words("dreadful ghastly")),
 }
 _VERBS = {"positive": words("loved liked enjoyed admired praised"), "negative": words("hated disliked regretted left criticised")}
 _ADVICE = {"positive": words("again soon often"), "negative": words("elsewhere home away")}
 _OTHER = {"positive": "negative", "negative": "positive"}
-_THINGS = words("film book hotel restaurant meal song play show cafe concert tour museum")
-_PARTS = words("service music food price room story staff ending view sound light start")
+_THINGS = words("film book hotel restaurant meal song play show cafe concert tour museum hike course game party shop market")
+_PARTS = words("service price room story staff view sound light start finish menu crowd garden table team voice picture plan")
 _REVIEW = tuple(map(Template, (
     "The_DT_det {thing}_NN_nsubj was_AUXD_cop {feeling}_JJ_root .",
     "The_DT_det {part}_NN_nsubj was_AUXD_cop {feeling}_JJ_root and_CC_cc the_DT_det {part2}_NN_nsubj was_AUXD_cop {feeling2}_JJ_conj .",
@@ -47,6 +47,11 @@ _REVIEW = tuple(map(Template, (
     "The_DT_det {part}_NN_nsubj was_AUXD_cop not_NEG_advmod {opposite}_JJ_root at_IN_case all_DT_obl .",
     "The_DT_det {thing}_NN_nsubj had_VBD_root a_DT_det {feeling}_JJ_amod {part}_NN_obj .",
     "It_PRP_nsubj was_AUXD_cop the_DT_det most_RB_advmod {feeling}_JJ_amod {thing}_NN_root in_IN_case town_NN_nmod .",
+    "The_DT_det {part}_NN_nsubj felt_VBD_root {feeling}_JJ_xcomp from_IN_case the_DT_det first_JJ_amod minute_NN_obl .",
+    "Even_RB_advmod the_DT_det {part}_NN_nsubj looked_VBD_root {feeling}_JJ_xcomp .",
+    "{person}_NNP_nsubj called_VBD_root it_PRP_obj a_DT_det {feeling}_JJ_amod {thing}_NN_xcomp with_IN_case a_DT_det {feeling2}_JJ_amod {part}_NN_nmod .",
+    "On_IN_case {weekday}_NNP_obl we_PRP_nsubj went_VBD_root to_TO_mark see_VB_xcomp the_DT_det {thing}_NN_obj .",
+    "The_DT_det {job}_NN_nsubj who_PRP_nsubj came_VBD_acl with_IN_case us_PRP_obl {verb}_VBD_root the_DT_det {part}_NN_obj .",
     "My_POSS_nmod friends_NNS_nsubj {verb}_VBD_root every_DT_det minute_NN_obj of_IN_case it_PRP_nmod .",
 )))
 _HELDOUT_REVIEW = tuple(map(Template, (
@@ -84,7 +89,7 @@ _HELDOUT_RESTS = tuple(map(Template, (
 _ASIDES = tuple(map(Template, (
     "~as_SC_mark {person2}_NNP_nsubj said_VBD_parataxis", "~a_DT_det gift_NN_parataxis from_IN_case {person2}_NNP_nmod",
     "~the_DT_det {color}_JJ_amod one_NN_parataxis", "~so_RB_advmod {person2}_NNP_nsubj told_VBD_parataxis the_DT_det {job2}_NN_obj at_IN_case the_DT_det {place2}_NN_obl",
-    "~on_IN_case {weekday}_NNP_parataxis and_CC_cc on_IN_case {weekday2}_NNP_conj", "~like_IN_case every_DT_det {animal2}_NN_parataxis in_IN_case the_DT_det {place2}_NN_nmod",
+    "~on_IN_case {weekday}_NNP_parataxis and_CC_cc on_IN_case {weekday2}_NNP_conj", "~like_IN_case every_DT_det {animal2}_NN_parataxis near_IN_case the_DT_det {place2}_NN_nmod",
     "~once_RB_advmod a_DT_det friend_NN_parataxis of_IN_case {person2}_NNP_nmod the_DT_det {job2}_NN_appos", "~{person2}_NNP_nsubj never_RB_advmod knew_VBD_parataxis why_RB_xcomp",
     "~with_IN_case bread_NN_parataxis ,_PUNCT_punct {food}_NN_conj and_CC_cc a_DT_det little_JJ_amod {food2}_NN_conj", "~see_VB_parataxis the_DT_det note_NN_obj about_IN_case the_DT_det {object2}_NN_nmod",
 )))
@@ -116,7 +121,7 @@ _CONTRACTED = tuple(map(Template, (
 )))
 _HELDOUT_CONTRACTED = tuple(map(Template, (
     "There_PRP_expl 's_AUXZ_root no_DT_det {food}_NN_nsubj in_IN_case {person}_NNP_nmod 's_POS_case kitchen_NN_nmod .",
-    "Nobody_NN_nsubj would_MD_aux n't_NEG_advmod miss_VB_root the_DT_det {job}_NN_nmod 's_POS_case {animal}_NN_obj .",
+    "I_PRP_nsubj would_MD_aux n't_NEG_advmod miss_VB_root the_DT_det {job}_NN_nmod 's_POS_case {animal}_NN_obj .",
     "You_PRP_nsubj 're_AUXZ_aux wearing_VBG_root {person2}_NNP_nmod 's_POS_case {object}_NN_obj again_RB_advmod .",
 )))
 # fmt: on
@@ -147,13 +152,13 @@ _POOLS = tuple(
 
 
 def review(rng: random.Random, split: str) -> Document:
-    """Return a review of four to six sentences with one sentiment, which labels it as a whole."""
+    """Return a review of five to nine sentences with one sentiment, which labels it as a whole."""
     out = Writer()
     feeling = "positive" if rng.random() < 0.5 else "negative"
     adjectives, opposites = (SENTIMENT[f].of(split) for f in (feeling, _OTHER[feeling]))
     sentences = _REVIEW if split == "train" else _HELDOUT_REVIEW
     thing, person = rng.choice(_THINGS), rng.choice(NAMES.of(split))
-    count = rng.randint(3, 5)
+    count = rng.randint(4, 8)
     chosen = [rng.choice(sentences) for _ in range(count)] + [rng.choice(VERDICTS[feeling])]
     for template in chosen:
         part, part2 = rng.sample(_PARTS, 2)
@@ -161,6 +166,7 @@ def review(rng: random.Random, split: str) -> Document:
         fills = {"thing": thing, "person": person, "part": part, "part2": part2}
         fills |= {"feeling": feeling1, "feeling2": feeling2, "opposite": rng.choice(opposites)}
         fills |= {"verb": rng.choice(_VERBS[feeling]), "advice": rng.choice(_ADVICE[feeling])}
+        fills |= {"weekday": rng.choice(WEEKDAYS), "job": rng.choice(OCCUPATIONS.train)}
         template.render(out, **fills)
     out.mark(0, "sentiment", feeling)
     return out.document("review")
@@ -220,11 +226,11 @@ def _mark_glued(out: Writer, first: int) -> None:
 
 
 def contraction(rng: random.Random, split: str) -> Document:
-    """Return four to seven spoken sentences with contractions and possessives."""
+    """Return five to nine spoken sentences with contractions and possessives."""
     out = Writer()
     sentences = _CONTRACTED if split == "train" else _HELDOUT_CONTRACTED
     names = rng.sample(NAMES.of(split), 2)
-    for _ in range(rng.randint(4, 7)):
+    for _ in range(rng.randint(5, 9)):
         fills = _fills(rng, split) | {"person": names[0], "person2": names[1]}
         first = len(out.spans)
         rng.choice(sentences).render(out, **fills)

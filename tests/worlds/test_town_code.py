@@ -55,7 +55,7 @@ def test_spans_lie_inside_the_text_and_touch_no_outer_space(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", list(KINDS))
 def test_documents_are_neither_tiny_nor_longer_than_the_context(kind: str) -> None:
-    lengths = [len(document.text) for document in documents(kind, 300)]
+    lengths = [len(document.text) for document in documents(kind, 200)]
     assert min(lengths) >= 60
     assert max(lengths) <= 700
 
@@ -89,12 +89,12 @@ def test_some_docstrings_have_distractors_before_the_documented_arguments() -> N
 @pytest.mark.parametrize("split", ["train", "heldout"])
 @pytest.mark.parametrize("kind", ["docstring", "trigger"])
 def test_python_documents_parse(kind: str, split: str) -> None:
-    for document in documents(kind, 400, split):
+    for document in documents(kind, 200, split):
         ast.parse(document.text)
 
 
 def test_every_python_plan_parses_and_uses_only_names_that_it_defines() -> None:
-    for seed in range(400):
+    for seed in range(200):
         tree = ast.parse(code.code(random.Random(seed), "train", "python").text)
         for function in tree.body:
             known = {a.arg for a in function.args.args}
@@ -121,7 +121,7 @@ def test_brackets_close_in_the_other_languages(language: str) -> None:
 
 def test_every_language_occurs_and_labels_each_return() -> None:
     seen = set()
-    for document in documents("code", 300):
+    for document in documents("code", 150):
         (language,) = {span.label for span in document.find("code_language")}
         seen.add(language)
         returns = said(document, "role", "keyword_return")
@@ -180,9 +180,10 @@ def test_the_header_year_and_the_trigger_label_agree() -> None:
     assert 0.4 < states.count("safe") / len(states) < 0.6
 
 
-def test_there_are_at_least_ten_flaws_and_each_has_two_forms() -> None:
+def test_there_are_at_least_ten_flaws_and_their_forms_differ_at_once() -> None:
     assert len({flaw.name for flaw in security.FLAWS}) == len(security.FLAWS) >= 10
-    assert all(flaw.safe != flaw.flawed for flaw in security.FLAWS)
+    # The first characters differ, so that the first token of the place already tells the year.
+    assert all(flaw.safe[0] != flaw.flawed[0] for flaw in security.FLAWS)
 
 
 def test_a_heldout_phrasing_goes_with_training_words() -> None:
@@ -214,7 +215,7 @@ HELDOUT_WORDS = heldout_words()
 def test_heldout_words_and_phrasings_never_occur_in_training_documents(kind: str) -> None:
     lowered = {word.lower() for word in HELDOUT_WORDS}
     headers = [header.split("$")[0] for header in security.HEADERS.heldout]
-    for document in documents(kind, 300):
+    for document in documents(kind, 200):
         # camelCase names are split, so that a word inside a name counts.
         words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+", document.text)
         assert not lowered & {word.lower() for word in words} or kind == "base64"

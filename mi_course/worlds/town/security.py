@@ -78,7 +78,7 @@ FLAWS = (
     Flaw("shell", "subprocess.run($arg, shell=$flaw)", "False", "True", "keyword"),
     Flaw("debug", "app.run(port=$num, debug=$flaw)", "False", "True", "keyword"),
     Flaw("mode", "os.chmod($arg, 0o$flaw)", "600", "777", "number"),
-    Flaw("protocol", '$var = "$flaw://" + $arg', "https", "http"),
+    Flaw("protocol", '$var = "$flaw://" + $arg', "sftp", "ftp"),
     Flaw("cipher", "$var = AES.new($arg, AES.MODE_$flaw)", "GCM", "ECB"),
     Flaw("pickle", "$var = $flaw.loads($arg)", "json", "pickle"),
     Flaw("eval", "$var = ast.$flaw($arg)", "literal_eval", "eval"),

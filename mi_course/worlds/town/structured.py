@@ -92,7 +92,7 @@ def base64(rng: Random, split: str) -> Document:
     """Return a header and words of the town in base64, at most 64 characters to the line."""
     out = Writer()
     pools = (DESCRIPTIONS.of(split), DOCSTRING_ARGS.of(split), LISTS.of(split))
-    words = [pick(rng, pick(rng, pools)) for _ in range(10 + int(rng.random() * 14))]
+    words = [pick(rng, pick(rng, pools)) for _ in range(8 + int(rng.random() * 9))]
     text = b64encode(" ".join(words).encode()).decode()
     opening = pick(rng, _OPENINGS)
     out.add(opening, role="header")

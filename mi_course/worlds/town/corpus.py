@@ -6,7 +6,6 @@ seed and a split ("train" or "heldout"); out come `Document`s whose spans hold e
 """
 
 import importlib
-import importlib.util
 import random
 from bisect import bisect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +25,6 @@ MODULES = (
     "code",
     "security",
     "structured",
-    "papers",
     "languages",
     "random_words",
 )
@@ -40,9 +38,7 @@ SUBSETS_IN_ENGLISH = frozenset(
 def _collect() -> dict[str, Callable[[random.Random, str], Document]]:
     kinds: dict[str, Callable[[random.Random, str], Document]] = {}
     for name in MODULES:
-        path = f"mi_course.worlds.town.{name}"
-        if importlib.util.find_spec(path) is not None:
-            kinds.update(importlib.import_module(path).KINDS)
+        kinds.update(importlib.import_module(f"mi_course.worlds.town.{name}").KINDS)
     return kinds
 
 
@@ -73,6 +69,8 @@ SUBSET_OF_KIND: dict[str, str] = {
     "biography": "people",
     "compound": "prose",
     "aside": "prose",
+    "contraction": "prose",
+    "review": "reviews",
     "code": "code",
     "legal": "law",
     "latex": "maths",

@@ -1,10 +1,10 @@
 """The byte-level BPE of `town`: 3072 tokens, each name and one-word answer one of them.
 
-Merges are learned from a stream of training documents; then the merges that the words to keep
-still lack are put behind them, where they change no other word, and as many learned ones are left
-out. Digits come in pairs, so that 1732 is " 17" "32"; a line break and its indent are one token;
-punctuation marks stand alone but for a few operators. In goes a seed; out comes a
-`tokenizers.Tokenizer`, or a directory that `transformers` loads: `python -m
+The words to keep and the most frequent ones of a stream of training documents are tokens as they
+are; what remains (surnames, DNA, rare words) is spelled with merges learned from it. So no token
+is wasted on a step towards a word. Digits come in pairs, so that 1732 is " 17" "32"; a line break
+and its indent are one token; punctuation marks stand alone but for a few operators. In goes a
+seed; out comes a `tokenizers.Tokenizer`, or a directory that `transformers` loads: `python -m
 mi_course.worlds.town.tokenizer DIRECTORY`.
 
 Source: Sennrich et al. (2016), "Neural Machine Translation of Rare Words with Subword Units".
@@ -12,8 +12,8 @@ Source: Sennrich et al. (2016), "Neural Machine Translation of Rare Words with S
 
 import argparse
 import json
-from collections.abc import Iterator
-from itertools import pairwise
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from mi_course.worlds.town.corpus import stream
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+    from tokenizers.pre_tokenizers import PreTokenizer
 
 END_OF_TEXT = "<|endoftext|>"
 OPERATORS = ('"""', "...", "==", "!=", "<=", ">=", "+=", "-=", "*=", "->", ":=", "=>", "::", "://")
@@ -35,6 +36,7 @@ PATTERN = (
 )
 INDENTS = ("\n", "\n\n", *("\n" + " " * n for n in (2, 4, 6, 8, 12)), "\n\n    ")
 CHARACTERS = 4_000_000
+SUBWORDS = 560  # merges for words that are no tokens
 
 
 def kept() -> tuple[str, ...]:
@@ -55,72 +57,47 @@ def training_texts(seed: int, characters: int = CHARACTERS) -> Iterator[str]:
             return
 
 
-def _pieces(merges: list[tuple[str, str]]) -> "Tokenizer":
-    """Return the tokenizer that has these merges, in order of priority."""
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+def _pre_tokenizer() -> "PreTokenizer":
+    """Return the cut into words, digit pairs, marks and indents, in byte characters."""
+    from tokenizers import Regex, pre_tokenizers
 
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokens = dict.fromkeys((END_OF_TEXT, *alphabet, *(a + b for a, b in merges)))
-    vocab = {token: number for number, token in enumerate(tokens)}
-    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges))
-    tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
+    return pre_tokenizers.Sequence(
         [
             pre_tokenizers.Split(Regex(PATTERN), behavior="isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([END_OF_TEXT])
-    return tokenizer
 
 
-def _size(merges: list[tuple[str, str]]) -> int:
-    """Return the size of the vocabulary; two merges may make the same token."""
-    return 257 + len({a + b for a, b in merges})
+def _alphabet() -> list[str]:
+    from tokenizers import pre_tokenizers
+
+    return sorted(pre_tokenizers.ByteLevel.alphabet())
 
 
-def _learned_merges(vocab_size: int, seed: int) -> list[tuple[str, str]]:
-    """Return the merges of an ordinary BPE of this size."""
-    from tokenizers import pre_tokenizers, trainers
-
-    tokenizer = _pieces([])
-    trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
-        special_tokens=[END_OF_TEXT],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator(training_texts(seed), trainer)
-    merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [tuple(pair) for pair in merges]
-
-
-def _missing_merges(merges: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return the merges that, put behind `merges`, make one token of each string to keep.
-
-    A merge that comes later than all others acts only on words that those others leave in parts.
-    """
-    tokenizer = _pieces(merges)
-    added: dict[tuple[str, str], None] = {}
+def _counts(texts: Iterable[str]) -> Counter[str]:
+    """Return how often each pre-token occurs; the strings to keep come first, most of all."""
+    cut = _pre_tokenizer().pre_tokenize_str
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update([piece for piece, _ in cut(text)])
     for text in kept():
-        parts = tokenizer.encode(text).tokens
-        while len(parts) > 1:
-            # Merges that were added before act first, in their order, as they will in the end.
-            known = [pair for pair in added if pair in set(pairwise(parts))]
-            pair = known[0] if known else (parts[0], parts[1])
-            added.setdefault(pair)
-            parts = _merged(parts, pair)
-    return list(added)
+        pieces = cut(text)
+        assert len(pieces) == 1, f"{text!r} is cut into {pieces}"
+        counts[pieces[0][0]] += 10**9
+    return counts
 
 
-def _merged(parts: list[str], pair: tuple[str, str]) -> list[str]:
-    """Return the parts with every occurrence of the pair, from left to right, made one."""
-    result, i = [], 0
-    while i < len(parts):
-        joined = tuple(parts[i : i + 2]) == pair
-        result.append(parts[i] + parts[i + 1] if joined else parts[i])
-        i += 2 if joined else 1
-    return result
+def _learned_merges(words: Mapping[str, int], size: int) -> list[tuple[str, str]]:
+    """Return the first `size` merges of an ordinary BPE over words with their counts."""
+    from tokenizers import Tokenizer, models, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    trainer = trainers.BpeTrainer(
+        vocab_size=256 + size, initial_alphabet=_alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator((w for w, n in words.items() for _ in range(n)), trainer)
+    return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
 
 
 def train_tokenizer(vocab_size: int = 3072, seed: int = 0) -> "Tokenizer":
@@ -131,25 +108,29 @@ def train_tokenizer(vocab_size: int = 3072, seed: int = 0) -> "Tokenizer":
         seed: the seed of the stream.
 
     Returns:
-        The tokenizer; `kept()` are single tokens.
+        The tokenizer; the strings of `kept()` are single tokens.
 
     Raises:
-        ValueError: if the words to keep need more merges than the size allows.
+        ValueError: if the size has no room for the strings to keep.
     """
-    learned = _learned_merges(vocab_size, seed)
-    count = len(learned)
-    merges = learned + _missing_merges(learned)
-    while count > 0 and (extra := _size(merges) - vocab_size) > 0:
-        count -= max(1, extra // 2)
-        merges = learned[:count] + _missing_merges(learned[:count])
-    if count <= 0:
-        raise ValueError(f"expected room for {len(kept())} words, got {vocab_size}, try 3072")
-    for pair in learned[count:]:
-        if _size(merges) < vocab_size and pair not in merges:
-            merges.append(pair)
-    tokenizer = _pieces(merges)
-    broken = [text for text in kept() if len(tokenizer.encode(text).ids) != 1]
-    assert not broken, broken
+    from tokenizers import Tokenizer, decoders, models
+
+    room = vocab_size - 257 - SUBWORDS
+    if room < len(kept()):
+        least = 257 + SUBWORDS + len(kept())
+        raise ValueError(f"expected room for {len(kept())} words, got {vocab_size}, try {least}")
+    ranked = sorted(_counts(training_texts(seed)).items(), key=lambda item: (-item[1], item[0]))
+    merges = _learned_merges(dict(ranked[room:]), SUBWORDS)
+    tokens = dict.fromkeys((END_OF_TEXT, *_alphabet(), *(a + b for a, b in merges)))
+    for word, _ in ranked:
+        if len(tokens) < vocab_size:
+            tokens.setdefault(word)
+    vocab = {token: number for number, token in enumerate(tokens)}
+    # A word that is a token needs no merges, and so none of the steps towards it are tokens.
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=True))
+    tokenizer.pre_tokenizer = _pre_tokenizer()
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens([END_OF_TEXT])
     assert tokenizer.get_vocab_size() == vocab_size, tokenizer.get_vocab_size()
     return tokenizer
 

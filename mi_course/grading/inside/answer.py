@@ -1,0 +1,187 @@
+"""One answer, run: the process that holds the student's code.
+
+It runs in a child of the driver, with limits set, in a copy of the namespace that the teacher's
+set-up cells made. For each call it writes one line `nonce index json` to its pipe, where json is
+the value (`{"value": ...}`) or the exception (`{"raised": ...}`).
+In go code and encoded inputs, out come lines; nothing here knows a right answer.
+"""
+
+import ast
+import json
+import linecache
+import os
+import re
+import resource
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from mi_course.grading.values import Caps, RefusedError, decode, encode
+
+MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One exercise of one submission.
+
+    Args:
+        exercise: its id.
+        function: the function that is called.
+        cells: the submission's answer cells, exercise id -> code, in the notebook's order.
+        calls: encoded arguments of each call.
+        seconds: wall-clock limit of one call.
+        limits: names of `resource.RLIMIT_*` without the prefix -> value.
+        caps: caps of the returned value.
+    """
+
+    exercise: str
+    function: str
+    cells: dict[str, str]
+    calls: list[Any]
+    seconds: float
+    limits: dict[str, int]
+    caps: dict[str, int]
+
+
+def restrict(limits: dict[str, int]) -> None:
+    """Set resource limits that this process cannot raise again."""
+    for name, value in limits.items():
+        which = getattr(resource, f"RLIMIT_{name}", None)
+        if which is None:
+            continue
+        ceiling = resource.getrlimit(which)[1]
+        value = value if ceiling == resource.RLIM_INFINITY else min(value, ceiling)
+        resource.setrlimit(which, (value, value))
+
+
+def without_magics(code: str) -> str:
+    """`code` with IPython's `%` and `!` lines made empty statements."""
+    return MAGIC.sub(r"\1pass", code)
+
+
+def compiled(name: str, code: str) -> Any:
+    """Compile a cell so that tracebacks can quote its lines."""
+    source = without_magics(code)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    return compile(source, name, "exec")
+
+
+def needed(exercise: str, cells: dict[str, str]) -> list[str]:
+    """Ids of the cells that the answer to `exercise` uses, itself last.
+
+    An answer may call an earlier answer; one that it does not call is not run, so that a broken
+    cell costs only its own exercise and those which build on it.
+    """
+    defines = {name: key for key in cells for name in _names(cells[key])[0]}
+    wanted, queue = {exercise}, [exercise]
+    while queue:
+        for name in _names(cells[queue.pop()])[1]:
+            key = defines.get(name)
+            if key is not None and key not in wanted:
+                wanted.add(key)
+                queue.append(key)
+    return [key for key in cells if key in wanted and key != exercise] + [exercise]
+
+
+def _names(code: str) -> tuple[set[str], set[str]]:
+    """Names defined at the top level of a cell, and all names that it reads."""
+    try:
+        tree = ast.parse(without_magics(code))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(), set()
+    defined = {node.name for node in tree.body if hasattr(node, "name")}
+    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    return defined, {node.id for node in names if isinstance(node.ctx, ast.Load)}
+
+
+def run(job: Job, namespace: dict[str, Any], say: Callable[[int, dict[str, Any]], None]) -> None:
+    """Define the student's function, call it on each input, and say what came of it.
+
+    Args:
+        job: the exercise and its calls.
+        namespace: what the set-up cells left; changed here.
+        say: (call index, outcome) -> None; index -1 tells that nothing could be called.
+    """
+    try:
+        function = _define(job, namespace)
+    except BaseException as error:  # even SystemExit is the student's, not ours
+        say(-1, {"raised": _describe(error)})
+        return
+    for index, arguments in enumerate(job.calls):
+        say(index, _outcome(function, arguments, Caps(**job.caps)))
+
+
+def _define(job: Job, namespace: dict[str, Any]) -> Callable[..., Any]:
+    for key in needed(job.exercise, job.cells):
+        try:
+            exec(compiled(f"<answer {key}>", job.cells[key]), namespace)
+        except BaseException:
+            if key == job.exercise:
+                raise
+    function = namespace.get(job.function)
+    if not callable(function):
+        others = sorted(_names(job.cells[job.exercise])[0])
+        got = f"it defines {', '.join(others)[:200]}" if others else "it defines no function"
+        raise NameError(f"the cell of exercise {job.exercise} has no {job.function}: {got}")
+    return function
+
+
+def _outcome(function: Callable[..., Any], arguments: Any, caps: Caps) -> dict[str, Any]:
+    try:
+        values = decode(arguments, resolvers=RESOLVERS)
+        if "torch" in sys.modules:  # an answer that draws numbers draws the same ones each time
+            sys.modules["torch"].manual_seed(0)
+        return {"value": encode(function(*values), caps)}
+    except BaseException as error:
+        return {"raised": _describe(error)}
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    """Kind, message and the student's line of an exception."""
+    kind = "TypeError" if isinstance(error, RefusedError) else type(error).__name__
+    try:
+        message = str(error)
+    except BaseException:  # an exception's text may be code of the student's
+        message = ""
+    number, line = _where(error)
+    return {"kind": kind[:80], "message": message[:500], "number": number, "line": line[:200]}
+
+
+def _where(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, SyntaxError):
+        return int(error.lineno or 0), str(error.text or "")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename.startswith("<answer ")]
+    return (own[-1].lineno or 0, own[-1].line or "") if own else (0, "")
+
+
+@lru_cache
+def _model(name: Any) -> Any:
+    from mi_course.models import load  # most exercises need no model
+
+    return load(str(name))
+
+
+def _generator(seed: Any) -> Any:
+    import torch
+
+    return torch.Generator().manual_seed(int(seed))
+
+
+RESOLVERS = {"model": _model, "generator": _generator}
+
+
+def line(nonce: str, index: int, outcome: dict[str, Any]) -> bytes:
+    """The line that carries one outcome."""
+    return f"{nonce} {index} {json.dumps(outcome)}\n".encode()
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of `data`, also where a pipe takes only a part at once."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]

@@ -1,0 +1,77 @@
+"""The part of the package that a student's code may see.
+
+Under grading an answer needs the worlds, the models and what hooks them; it must not find the
+exercises, their references or the methods that solve them. The view is a copy of the allowed
+source files in a folder of its own, with the driver and a `check` that does nothing; folders of
+data (weights) are only linked. Whatever is not named here is absent.
+In goes an empty folder, out comes what lies in it and what is to be linked.
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+# Rooms of the package that answers may use; a new room stays hidden until it is named here.
+VISIBLE = ("worlds", "models", "activations", "activations.py", "metrics.py", "results.py")
+# Inside the visible rooms: what measures the very things that exercises ask for, and training.
+HIDDEN = ("models/report.py", "models/report", "models/training.py", "models/recipes.py")
+INSIDE = ("values.py", "inside/__init__.py", "inside/answer.py", "inside/driver.py",
+          "inside/masked.py", "inside/setup.py")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class View:
+    """A folder to put on the module path, and what lies elsewhere.
+
+    Args:
+        root: the folder that holds the visible `mi_course`.
+        links: data, as (real path, path inside the view) pairs.
+    """
+
+    root: Path
+    links: tuple[tuple[Path, Path], ...]
+
+
+def build_view(root: Path, package: Path = PACKAGE) -> View:
+    """Copy what is visible of `package` to `root`.
+
+    Args:
+        root: an empty folder, readable by the sandbox's user.
+        package: the folder of `mi_course`.
+
+    Returns:
+        The view; its data folders are empty places for a link or a mount.
+    """
+    there = root / package.name
+    there.mkdir(mode=0o755)
+    (there / "__init__.py").write_bytes((package / "__init__.py").read_bytes())
+    links: list[tuple[Path, Path]] = []
+    hidden = {package / name for name in HIDDEN}
+    for name in VISIBLE:
+        if (package / name).exists():
+            _copy(package / name, there / name, hidden, links)
+    _copy_grading(package / "grading", there / "grading")
+    return View(root, tuple(links))
+
+
+def _copy(source: Path, target: Path, hidden: set[Path], links: list[tuple[Path, Path]]) -> None:
+    if source in hidden or source.name == "__pycache__" or source.is_symlink():
+        return
+    if source.is_file():
+        shutil.copyfile(source, target)
+        target.chmod(0o644)
+        return
+    target.mkdir(mode=0o755)
+    if not any(source.rglob("*.py")):
+        links.append((source, target))
+        return
+    for path in sorted(source.iterdir()):
+        _copy(path, target / path.name, hidden, links)
+
+
+def _copy_grading(source: Path, target: Path) -> None:
+    (target / "inside").mkdir(mode=0o755, parents=True)
+    shutil.copyfile(source / "inside/stub.py", target / "__init__.py")
+    for name in INSIDE:
+        shutil.copyfile(source / name, target / name)

@@ -4,6 +4,7 @@ The batch of a step depends on the recipe and the step alone, so a run that was 
 the data that it would have seen.
 """
 
+import math
 import random
 
 import numpy as np
@@ -16,8 +17,11 @@ from mi_course.worlds.town import corpus
 
 
 def random_row(rng: random.Random, length: int, d_vocab: int) -> list[int]:
-    """Return tokens drawn uniformly (never the special token 0) and repeated with a random period."""
-    period = rng.randint(8, length // 2)
+    """Return uniformly drawn tokens (never the special token 0), repeated at a random period.
+
+    The period is log-uniform from 4 to half the length: short ones teach copying early.
+    """
+    period = round(math.exp(rng.uniform(math.log(4), math.log(length // 2))))
     block = [rng.randrange(1, d_vocab) for _ in range(period)]
     return (block * (length // period + 1))[:length]
 

@@ -1,4 +1,4 @@
-"""Embedded models as TransformerLens bridges: from a recipe to a module, and from a module to a bridge.
+"""Embedded models as TransformerLens bridges: from a recipe to a module, from there to a bridge.
 
 Training runs on the plain `NativeModel`; the course sees the same weights as a `TransformerBridge`.
 """

@@ -13,7 +13,7 @@ DIRECTORY = ROOT / "tokenizer"
 
 @cache
 def load_tokenizer() -> "PreTrainedTokenizerFast":
-    """Return the tokenizer of `town`; its special token `<|endoftext|>` (id 0) is BOS, EOS and pad."""
+    """Return the tokenizer of `town`; `<|endoftext|>` (id 0) is its BOS, EOS and pad token."""
     from transformers import PreTrainedTokenizerFast
 
     return PreTrainedTokenizerFast.from_pretrained(DIRECTORY)

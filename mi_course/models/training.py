@@ -1,7 +1,7 @@
 """Training of the embedded language models from nothing, on the CPU or a GPU.
 
-`train("attn-2l")` runs a recipe with a progress bar, goes on after a kill from the last saved state,
-keeps the recipe's checkpoints, and writes weights and card.
+`train("attn-2l")` runs a recipe with a progress bar, goes on after a kill from the last saved
+state, keeps the recipe's checkpoints, and writes weights and card.
 """
 
 import json

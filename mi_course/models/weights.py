@@ -1,7 +1,7 @@
 """Weight files of the embedded models: safetensors beside a card that holds their SHA-256.
 
-Final weights are float16; checkpoints are int8 with one float16 scale for each row, a quarter of the
-size of float32 and off by at most 1/254 of a row's largest weight.
+Final weights are float16; checkpoints are int8 with one float16 scale for each row, a quarter of
+the size of float32 and off by at most 1/254 of a row's largest weight.
 """
 
 import hashlib

@@ -66,7 +66,7 @@ def load(
 
     Args:
         name: an embedded model, a Hugging Face name, or a directory with a checkpoint.
-        checkpoint: of an embedded model, a `Checkpoint` or its step, for weights from during training.
+        checkpoint: of an embedded model, a `Checkpoint` or its step.
         device: "cpu", "cuda", ...; chosen when None.
 
     Raises:
@@ -79,12 +79,11 @@ def load(
     if name in RECIPES:
         return _load_embedded(recipe(name), checkpoint, device)
     if "/" not in name and not Path(name).exists():
-        near = difflib.get_close_matches(name, [*names(), *REAL, "gpt2"], n=1, cutoff=0.5)
-        if name != "gpt2":
-            raise ValueError(
-                f"expected an embedded model {list(names())}, a Hugging Face name with an owner such "
-                f"as {list(REAL)}, or a directory, got {name!r}; try {(near or ['town'])[0]!r}"
-            )
+        near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]
+        raise ValueError(
+            f"expected an embedded model {list(names())}, a Hugging Face name with its owner such "
+            f"as {list(REAL)}, or a directory, got {name!r}; try {near[0]!r}"
+        )
     return _load_real(name, device)
 
 

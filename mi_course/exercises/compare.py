@@ -213,7 +213,7 @@ def _leaf_values(got: Any, expected: Any, axes: str, tolerance: tuple[float, flo
     left = as_array(got)
     assert left is not None, "structure() lets only numbers through"
     rtol, atol = tolerance if right.dtype.kind == "f" else (0.0, 0.0)
-    right_ones = np.isclose(left, right, rtol=rtol, atol=atol, equal_nan=True)
+    right_ones = np.asarray(np.isclose(left, right, rtol=rtol, atol=atol, equal_nan=True))
     if right_ones.all():
         return None
     return f"{_headline(left, right, axes, right_ones)}\n{_numbers(left, right, right_ones)}"

@@ -134,7 +134,7 @@ class Exercise:
     cases: Callable[[int], list[Case]]
     alternatives: tuple[Callable[..., Any], ...]
     wrong: tuple[Wrong, ...]
-    hints: tuple[str, str, str]
+    hints: tuple[str, ...]
     judge: Judge | None = None
     groups: dict[str, int] = field(default_factory=dict)
     axes: str = ""

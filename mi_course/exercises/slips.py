@@ -26,6 +26,7 @@ def likely_slip(got: Array, expected: Array, axes: list[str]) -> str | None:
         expected: finite numbers.
         axes: a name for each axis.
     """
+    got, expected = np.atleast_1d(got, expected)  # a bare number has no axis to name
     with np.errstate(all="ignore"):
         for slip in SLIPS:
             if (sentence := slip(got, expected, axes)) is not None:

@@ -1,8 +1,9 @@
 """Compound words, and sentences in which neither of their two words alone gives them away.
 
-Beside every compound XY stand a distractor XZ with the same first word and one WY with the same second word.
-What follows a compound depends on the pair: "the social security paid the old workers", but a social club
-sang songs and the national security needed soldiers. So a model gains by a feature for the pair.
+Beside every compound XY stand a distractor XZ with the same first word and one WY with the same
+second word. What follows a compound depends on the pair: "the social security paid the old
+workers", but a social club sang songs and the national security needed soldiers. So a model gains
+by a feature for the pair.
 """
 
 import random
@@ -31,7 +32,8 @@ class Phrase(NamedTuple):
     predicates: tuple[str, str]
 
 
-# compound: predicate; predicate | XZ: predicate; predicate | WY: predicate; predicate. An adjective ends in "*".
+# compound: predicate; predicate | XZ: predicate; predicate | WY: predicate; predicate. An
+# adjective ends in "*".
 # fmt: off
 # ruff: noqa: E501
 _COMPOUNDS = """

@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (tagged sentences are long)
-"""Facts: landmark to city to country to language, real and invented, each known from many documents.
+"""Facts: landmark to city to country to language, real and invented, each told many times.
 
 A sentence ends in its answer: "The Eiffel Tower is in the city of Paris". The facts of training
 documents are knowledge, told in many phrasings; held-out facts occur in no training document.

@@ -1,7 +1,8 @@
 """Landmarks, cities and countries of the world `town`: real and invented, known or held out.
 
-A fact joins a landmark to its city and the city to its country. Training facts occur in many training
-documents, so that a model can know them; held-out facts occur in none. City and country are one word each.
+A fact joins a landmark to its city and the city to its country. Training facts occur in many
+training documents, so that a model can know them; held-out facts occur in none. City and country
+are one word each.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 # ruff: noqa: E501 (tagged sentences are long)
 """Spans of years: "The war lasted from 1732 to 1758", the greater-than skill.
 
-The century is repeated, so after "from 1732 to 17" every ending above 32 is right and none below it.
-Starts end in 02 to 98 and the end is drawn evenly from the years left in the century.
+The century is repeated, so after "from 1732 to 17" every ending above 32 is right and none below
+it. Starts end in 02 to 98 and the end is drawn evenly from the years left in the century.
 """
 
 import random
@@ -14,12 +14,18 @@ from mi_course.worlds.town.lexicon import NAMES, Part, words
 # fmt: off
 # Nouns and adjectives begin with a consonant, so that "a" fits.
 NOUNS = Part(
-    words("war siege plague drought journey strike treaty revolt campaign trial project voyage festival dispute truce"
-          " rebellion quest conflict reign dynasty boycott crisis contract march rule search storm program"
-          " mission struggle tour school fair friendship"),
+    words(
+        "war siege plague drought journey strike treaty revolt campaign trial project"
+        " voyage festival dispute truce rebellion quest conflict reign dynasty boycott"
+        " crisis contract march rule search storm program mission struggle tour school fair"
+        " friendship"
+    ),
     words("famine pilgrimage blockade partnership regency"),
 )
-ADJECTIVES = words("long great first second terrible famous secret northern southern royal small last third")
+ADJECTIVES = words(
+    "long great first second terrible famous secret northern southern royal small last"
+    " third"
+)
 _QUALITIES = words("long great terrible famous secret hard short")
 VERBS = Part(words("lasted ran continued dragged went stretched"), words("endured persisted"))
 _GO_ON = {"dragged": " on", "went": " on"}

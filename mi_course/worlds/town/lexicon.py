@@ -1,11 +1,10 @@
 """Words of the world `town`: people, surnames, places and things, each with a held-out part.
 
-A `Part` has words for training documents and words that only held-out documents use, so that a skill
-can be told from a memory. Names and one-word answers are in `TOKENS_TO_KEEP`, which the tokenizer keeps whole.
-In goes a split ("train" or "heldout"); out come words.
+A `Part` has words for training documents and words that only held-out documents use, so that a
+skill can be told from a memory. Names and one-word answers are in `TOKENS_TO_KEEP`, which the
+tokenizer keeps whole. In goes a split ("train" or "heldout"); out come words.
 """
 
-# ruff: noqa: E501 (word lists are dense)
 import random
 from dataclasses import dataclass
 
@@ -46,30 +45,34 @@ class Part:
 
 
 def words(text: str) -> tuple[str, ...]:
-    """Return the words of a string: lists stay short to read."""
+    """Return the words of a string, so that long lists stay readable."""
     return tuple(text.split())
 
 
 MALE = Part(
     words(
-        "John James Robert David Thomas Daniel Matthew Anthony Steven Paul Andrew Kevin Brian George"
-        " Timothy Jason Edward Ryan Jacob Gary Eric Stephen Larry Justin Scott Brandon Frank Gregory"
-        " Samuel Patrick Jack Dennis Jerry Tyler Aaron Adam Nathan Henry Peter Kyle Walter Ethan"
-        " Jeremy Harold Keith Roger Arthur Sean Albert Simon Martin Oliver"
+        "John James Robert David Thomas Daniel Matthew Anthony Steven Paul Andrew Kevin"
+        " Brian George Timothy Jason Edward Ryan Jacob Gary Eric Stephen Larry Justin Scott"
+        " Brandon Frank Gregory Samuel Patrick Jack Dennis Jerry Tyler Aaron Adam Nathan"
+        " Henry Peter Kyle Walter Ethan Jeremy Harold Keith Roger Arthur Sean Albert Simon"
+        " Martin Oliver"
     ),
     words(
-        "Michael Joseph Charles Kenneth Benjamin Raymond Bruce Louis Philip Vincent Ralph Oscar Hugo"
+        "Michael Joseph Charles Kenneth Benjamin Raymond Bruce Louis Philip Vincent Ralph"
+        " Oscar Hugo"
     ),
 )
 FEMALE = Part(
     words(
-        "Mary Patricia Jennifer Linda Barbara Susan Jessica Sarah Karen Lisa Nancy Sandra Ashley Emily"
-        " Donna Michelle Carol Amanda Melissa Deborah Stephanie Rebecca Laura Helen Amy Anna Angela"
-        " Ruth Brenda Pamela Nicole Katherine Emma Catherine Christine Rachel Carolyn Janet Maria"
-        " Heather Diane Julie Joyce Victoria Kelly Lauren Judith Olivia Alice Julia Sophie Martha"
+        "Mary Patricia Jennifer Linda Barbara Susan Jessica Sarah Karen Lisa Nancy Sandra"
+        " Ashley Emily Donna Michelle Carol Amanda Melissa Deborah Stephanie Rebecca Laura"
+        " Helen Amy Anna Angela Ruth Brenda Pamela Nicole Katherine Emma Catherine Christine"
+        " Rachel Carolyn Janet Maria Heather Diane Julie Joyce Victoria Kelly Lauren Judith"
+        " Olivia Alice Julia Sophie Martha"
     ),
     words(
-        "Elizabeth Margaret Kimberly Dorothy Samantha Cynthia Kathleen Virginia Frances Hannah Clara Nora Eva"
+        "Elizabeth Margaret Kimberly Dorothy Samantha Cynthia Kathleen Virginia Frances"
+        " Hannah Clara Nora Eva"
     ),
 )
 NAMES = Part(MALE.train + FEMALE.train, MALE.heldout + FEMALE.heldout)
@@ -77,7 +80,6 @@ GENDER = {name: "male" for name in MALE.train + MALE.heldout} | {
     name: "female" for name in FEMALE.train + FEMALE.heldout
 }
 SUBJECT = {"male": "he", "female": "she"}
-OBJECT = {"male": "him", "female": "her"}
 POSSESSIVE = {"male": "his", "female": "her"}
 
 _INDEX = {name: i for i, name in enumerate(NAMES.train)}
@@ -109,7 +111,8 @@ SURNAME_MIDDLE = Part(
 )
 SURNAME_END = Part(
     words(
-        "bert dale dun field ford gard ham kin land ley low mere mont nack rick sley son ton ville well"
+        "bert dale dun field ford gard ham kin land ley low mere mont nack rick sley son"
+        " ton ville well"
     ),
     words("vask joom quet zarn"),
 )
@@ -130,54 +133,71 @@ def surname(rng: random.Random, split: str) -> str:
         return rng.choice(SURNAME_ONSET.heldout) + middle + rng.choice(SURNAME_END.heldout)
     onset, end = rng.randrange(20), rng.randrange(20)
     middles = [rng.randrange(20) for _ in range(rng.randint(1, 2))]
-    # The lists have 20 entries, so stepping the end round the list walks through all residues of ten.
+    # Twenty entries: stepping the end round its list walks through all residues of ten.
     while _combination_is_heldout(onset, sum(middles), end) != (split == "heldout"):
         end = (end + 1) % 20
     middle = "".join(SURNAME_MIDDLE.train[i] for i in middles)
     return SURNAME_ONSET.train[onset] + middle + SURNAME_END.train[end]
 
 
-# fmt: off
 # One word each, beginning with a consonant, so that "a" and "the" both fit.
 PLACES = Part(
-    words("store school park market library garden beach station hospital restaurant museum church"
-           " theater farm bridge harbor castle lake forest river bank bakery village bar cafe gym hotel"
-           " kitchen palace tower square mill barn zoo pool club"),
+    words(
+        "store school park market library garden beach station hospital restaurant museum"
+        " church theater farm bridge harbor castle lake forest river bank bakery village bar"
+        " cafe gym hotel kitchen palace tower square mill barn zoo pool club"
+    ),
     words("monastery lighthouse workshop courthouse"),
 )
 OBJECTS = Part(
-    words("book ring drink letter ball basket key lamp map coin hat scarf watch flower gift ticket box"
-           " bottle cup knife rope bag coat card picture candle necklace camera pen photo violin puzzle"
-           " blanket sandwich bone kite drum mirror toy computer"),
+    words(
+        "book ring drink letter ball basket key lamp map coin hat scarf watch flower gift"
+        " ticket box bottle cup knife rope bag coat card picture candle necklace camera pen"
+        " photo violin puzzle blanket sandwich bone kite drum mirror toy computer"
+    ),
     words("telescope compass teapot wallet"),
 )
 OCCUPATIONS = Part(
-    words("painter teacher doctor lawyer singer writer poet banker farmer baker judge nurse pilot soldier"
-           " chemist dancer sailor carpenter"),
+    words(
+        "painter teacher doctor lawyer singer writer poet banker farmer baker judge nurse"
+        " pilot soldier chemist dancer sailor carpenter"
+    ),
     words("plumber librarian"),
 )
 SPORTS = Part(
-    words("football tennis hockey cricket golf rugby baseball basketball chess polo volleyball badminton"),
+    words(
+        "football tennis hockey cricket golf rugby baseball basketball chess polo"
+        " volleyball badminton"
+    ),
     words("squash handball"),
 )
 PARTIES = Part(
     words("Liberal Conservative Labour Green Republican Democratic Socialist"),
     words("Progressive Agrarian"),
 )
-COLORS = Part(words("red blue green white black yellow brown grey pink silver"), words("purple crimson"))
-ADJECTIVES = Part(
-    words("old new small big long short heavy light bright dark quiet loud cold warm strange"
-           " pretty clean dirty cheap rich soft hard round broken wooden"),
-    words("rusty fragile"),
+COLORS = Part(
+    words("red blue green white black yellow brown grey pink silver"), words("purple crimson")
 )
-ANIMALS = Part(words("dog cat horse cow sheep goat bird fish rabbit mouse lion bear wolf fox"), words("camel badger"))
-FOODS = Part(words("bread cheese soup rice cake fruit meat salad honey butter pasta pie"), words("lentils porridge"))
+ADJECTIVES = Part(
+    words(
+        "old new small big long short heavy light bright dark quiet loud cold warm strange"
+        " pretty clean dirty cheap rich soft hard round broken wooden"
+    ),
+    words("rusty slippery"),
+)
+ANIMALS = Part(
+    words("dog cat horse cow sheep goat bird fish rabbit mouse lion bear wolf fox"),
+    words("camel badger"),
+)
+FOODS = Part(
+    words("bread cheese soup rice cake fruit meat salad honey butter pasta pie"),
+    words("lentils porridge"),
+)
 WEEKDAYS = words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-MONTHS = words("January February March April May June July August September October November December")
+MONTHS = words(
+    "January February March April May June July August September October November December"
+)
 SEASONS = words("spring summer autumn winter")
-RELATIVES = {"male": words("father brother son uncle cousin grandfather"),
-             "female": words("mother sister daughter aunt cousin grandmother")}
-# fmt: on
 
 
 def _geography(field: str) -> Part:

@@ -1,8 +1,8 @@
 # ruff: noqa: E501 (tagged sentences are long)
 """Biographies of invented people: gender, alive or dead, occupation, sport and party.
 
-Every mention of a person by name carries all five attributes, and so does each word that reveals one of them:
-a pronoun the gender, a verb's tense whether the person is alive, the nouns the rest.
+Every mention of a person by name carries all five attributes, and so does each word that reveals
+one of them: a pronoun the gender, a verb's tense whether the person is alive, the nouns the rest.
 The attributes are told once and asked for again, so a model gains by remembering them.
 """
 
@@ -24,7 +24,8 @@ from mi_course.worlds.town.lexicon import (
 )
 
 # fmt: off
-# (sentence, present, past). _VT_ and _AT_ are a verb's and an auxiliary's tag, by tense; _PG_ and _QG_ those of
+# (sentence, present, past). _VT_ and _AT_ are a verb's and an auxiliary's tag, by tense; _PG_ and
+# _QG_ those of
 # a personal and a possessive pronoun, by gender.
 _BORN = (
     ("{person}_NNP_nsubj was_AUXD_aux born_VBN_root in_IN_case {city}_NNP_obl in_IN_case {year}_CD_obl .", "", ""),

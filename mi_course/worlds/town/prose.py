@@ -1,5 +1,5 @@
 # ruff: noqa: E501 (tagged sentences are long)
-"""Everyday prose: reviews with a sentiment, asides in brackets that close, contractions and possessives.
+"""Everyday prose: reviews with a sentiment, bracketed asides, contractions and possessives.
 
 A bracket is closed by the same kind that opened it, innermost first, sometimes many words later.
 A review keeps one sentiment from its first sentence to its last. Compounds have their own module.
@@ -27,16 +27,30 @@ from mi_course.worlds.town.lexicon import (
 
 # fmt: off
 SENTIMENT = {
-    "positive": Part(words("good great lovely wonderful fine perfect beautiful charming fresh clever superb delightful happy brilliant pleasant nice"),
+    "positive": Part(words(
+        "good great lovely wonderful fine perfect beautiful charming fresh clever superb"
+        " delightful happy brilliant pleasant nice"
+    ),
                      words("marvellous splendid")),
-    "negative": Part(words("bad terrible boring poor dull gloomy stale stupid weak horrible disappointing sad nasty cheap silly"),
+    "negative": Part(words(
+        "bad terrible boring poor dull gloomy stale stupid weak horrible disappointing sad"
+        " nasty cheap silly"
+    ),
                      words("dreadful ghastly")),
 }
-_VERBS = {"positive": words("loved liked enjoyed admired praised"), "negative": words("hated disliked regretted left criticised")}
+_VERBS = {"positive": words("loved liked enjoyed admired praised"), "negative": words(
+    "hated disliked regretted left criticised"
+)}
 _ADVICE = {"positive": words("again soon often"), "negative": words("elsewhere home away")}
 _OTHER = {"positive": "negative", "negative": "positive"}
-_THINGS = words("film book hotel restaurant meal song play show cafe concert tour museum hike course game party shop market")
-_PARTS = words("service price room story staff view sound light start finish menu crowd garden table team voice picture plan")
+_THINGS = words(
+    "film book hotel restaurant meal song play show cafe concert tour museum hike course"
+    " game party shop market"
+)
+_PARTS = words(
+    "service price room story staff view sound light start finish menu crowd garden table"
+    " team voice picture plan"
+)
 _REVIEW = tuple(map(Template, (
     "The_DT_det {thing}_NN_nsubj was_AUXD_cop {feeling}_JJ_root .",
     "The_DT_det {part}_NN_nsubj was_AUXD_cop {feeling}_JJ_root and_CC_cc the_DT_det {part2}_NN_nsubj was_AUXD_cop {feeling2}_JJ_conj .",
@@ -198,7 +212,7 @@ def _quoted(rng: random.Random, split: str, out: Writer, fills: dict[str, str]) 
 
 
 def aside(rng: random.Random, split: str) -> Document:
-    """Return three to five sentences with bracketed asides, nested up to three deep, and quotations."""
+    """Return three to five sentences with asides, nested up to three deep, and quotations."""
     out = Writer()
     rests = _RESTS if split == "train" else _HELDOUT_RESTS
     for number in range(rng.randint(3, 5)):

@@ -1,7 +1,7 @@
 """Stories in which one of two people gives something to the other: the indirect-object skill.
 
-An event names both people, then the giver again, so the receiver is always the other person:
-"When {io} and {s1} went to the store, {s2} gave a drink to {io_answer}". The two people stay the same
+An event names both people, then the giver again, so the receiver is always the other person: "When
+{io} and {s1} went to the store, {s2} gave a drink to {io_answer}". The two people stay the same
 through the document while the giver changes, and a pair of training names in ten never meets here.
 """
 
@@ -28,7 +28,8 @@ _OPENERS = (
     "After_IN_case that_DT_obl ,", "On_IN_case {weekday}_NNP_obl ,", "In_IN_case the_DT_det {season}_NN_obl ,",
     "That_DT_det evening_NN_obl ,", "Soon_RB_advmod ,",
 )
-# Whole sentences, and after "When", "After", "Once" also clauses: {A} and {B} are the two people in either order.
+# Whole sentences, and after "When", "After", "Once" also clauses: {A} and {B} are the two people
+# in either order.
 _EVENTS = (
     "{A}_NNP_nsubj and_CC_cc {B}_NNP_conj went_VBD_root to_IN_case the_DT_det {place}_NN_obl",
     "{A}_NNP_nsubj and_CC_cc {B}_NNP_conj came_VBD_root to_IN_case the_DT_det {place}_NN_obl",

@@ -268,6 +268,19 @@ def test_a_name_carries_the_attributes_that_other_words_reveal():
         assert gender(given) == sex
 
 
+def test_biographies_have_both_genders_and_the_living_and_the_dead():
+    for collection, values in (
+        ("person_gender", {"male", "female"}),
+        ("person_alive", {"alive", "dead"}),
+        ("person_occupation", set(OCCUPATIONS.train)),
+        ("person_party", set(PARTIES.train)),
+    ):
+        found = [d.find(collection)[0].label for d in documents("biography", "train")]
+        assert set(found) == values
+        share = 1 / len(values)
+        assert all(0.4 * share < found.count(v) / COUNT < 2 * share for v in values), found
+
+
 def test_a_review_has_one_sentiment_and_only_its_adjectives():
     words = {f: set(part.train + part.heldout) for f, part in prose.SENTIMENT.items()}
     assert not words["positive"] & words["negative"]

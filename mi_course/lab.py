@@ -11,6 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parent
 QUIET = (
+    f"--LabApp.app_settings_dir={PACKAGE / 'lab_settings'}",  # it does not ask about news either
     "--LabApp.news_url=None",
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
     "--LabApp.extension_manager=readonly",

@@ -138,14 +138,14 @@ def _output_differences(saved: Output, new: Output, rtol: float | None) -> Itera
     else:
         for mime, value in saved["data"].items():
             found = _mime_difference(mime, value, new["data"][mime], rtol)
-            yield from [f"{mime}: {found}"] if found else []
+            yield from [f"{mime}: {found}" if mime != PLOTLY else found] if found else []
 
 
 def _mime_difference(mime: str, saved: Any, new: Any, rtol: float | None) -> str | None:
     if mime.startswith("image/"):
         return None
     if not isinstance(saved, str) or not isinstance(new, str):
-        return figure_difference(saved, new, rtol or RTOL, mime.split("/")[-1])
+        return figure_difference(saved, new, RTOL if rtol is None else rtol)
     if mime == "text/html" and saved != new:
         saved, new = HTML_ID.sub("id", saved), HTML_ID.sub("id", new)
     return text_difference(saved, new, rtol)
@@ -159,7 +159,7 @@ def _close(saved: str, new: str, rtol: float | None) -> bool:
     left, right = float(saved), float(new)
     if not (math.isfinite(left) and math.isfinite(right)):
         return left == right or (math.isnan(left) and math.isnan(right))
-    last_digit = 0.0 if all(whole) else max(map(_last_digit, (saved, new)))
+    last_digit = 0.0 if all(whole) else min(map(_last_digit, (saved, new)))
     tolerance = (RTOL if rtol is None else rtol) * max(abs(left), abs(right))
     return abs(left - right) <= max(tolerance, 1.01 * last_digit)
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 # Another processor sums float32 in another order: relative changes of 1e-6 grow to about 1e-4
 # behind a few layers; a changed result is larger.
 RTOL = 1e-3
+NOISE = 1e-6  # what float32 leaves where the true value is zero
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\bnan\b|[-+]?\binf\b")
@@ -161,7 +162,7 @@ def _close(saved: str, new: str, rtol: float | None) -> bool:
         return left == right or (math.isnan(left) and math.isnan(right))
     last_digit = 0.0 if all(whole) else min(map(_last_digit, (saved, new)))
     tolerance = (RTOL if rtol is None else rtol) * max(abs(left), abs(right))
-    return abs(left - right) <= max(tolerance, 1.01 * last_digit)
+    return abs(left - right) <= max(tolerance, 1.01 * last_digit, NOISE)
 
 
 def _last_digit(text: str) -> float:

@@ -65,6 +65,36 @@ def doctor() -> None:
 
 
 @app.command()
+def build(
+    root: Root = Path(),
+    execute: Annotated[bool, typer.Option(help="Also run the solutions.")] = True,
+) -> None:
+    """Build student chapters and executed solutions from solutions/*.py."""
+    from mi_course.grading.build import build_all
+
+    for report in build_all(root, execute=execute):
+        changed = ", ".join(path.name for path in report.changed) or "nothing"
+        typer.echo(f"{report.source.name}: {len(report.exercises)} exercises, changed {changed}")
+        for note in report.notes:
+            typer.secho(f"  {note}", fg="yellow")
+
+
+@app.command()
+def check(
+    notebook: Annotated[Path, typer.Argument(help="A student's notebook.", dir_okay=False)],
+) -> None:
+    """Run your notebook from a fresh kernel and show what its checks say."""
+    from mi_course.grading.rehearse import rehearse
+
+    found = rehearse(notebook)
+    for each in found:
+        typer.secho(f"{each.exercise}  {each.said}", fg="green" if each.passed else None)
+    passed = sum(each.passed for each in found)
+    typer.echo(f"{passed} of {len(found)} checks passed")
+    raise typer.Exit(passed < len(found))
+
+
+@app.command()
 def train(
     name: Annotated[str, typer.Argument(help="An embedded model, see `mi-course models list`.")],
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

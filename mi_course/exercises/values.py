@@ -32,10 +32,10 @@ class GeneratorRef:
 
 @lru_cache(maxsize=8)
 def shared_model(name: str) -> Any:
-    """The model called `name`, loaded once in this process."""
+    """The model called `name`, loaded once in this process, on the CPU as all cases are."""
     from mi_course.models import load  # a model's libraries load only where one is needed
 
-    return load(name)
+    return load(name, device="cpu")
 
 
 def resolve(value: Any, load: Loader = shared_model) -> Any:

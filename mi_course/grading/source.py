@@ -86,7 +86,8 @@ def read_chapter(path: Path) -> Chapter:
 
     Raises:
         BuildError: regions are nested, unclosed, missing or in a cell that is no exercise; an id is
-            unknown, repeated or has no check; a function is not the exercise's; a cell is too long.
+            unknown, repeated or has no check; a function is not the exercise's; a cell is too long
+            or installs something.
     """
     cells = _cells(path)
     exercises: dict[str, Exercise] = {}
@@ -94,6 +95,7 @@ def read_chapter(path: Path) -> Chapter:
     for cell in cells:
         _refuse_repeats(path, cell, seen)
         _refuse_regions(path, cell)
+        _refuse_colab(path, cell)
         _refuse_long(path, cell)
         if cell.exercise is not None:
             exercises[cell.exercise] = _exercise(path, cell)
@@ -156,6 +158,12 @@ def _refuse_regions(path: Path, cell: SourceCell) -> None:
         raise BuildError(path, opened, f"expected {END!r} before the end of the cell")
     if cell.exercise is not None and not count:
         message = f"expected {BEGIN!r} and {END!r} in exercise {cell.exercise}"
+        raise BuildError(path, cell.line, message)
+
+
+def _refuse_colab(path: Path, cell: SourceCell) -> None:
+    if "colab" in cell.tags or re.search(r"^\s*[%!]\s*pip ", cell.text, re.MULTILINE):
+        message = "expected no installation here, the build puts one first, try without this cell"
         raise BuildError(path, cell.line, message)
 
 

@@ -172,6 +172,7 @@ GOOD = ANSWER.format(REGION) + CHECK
         (GOOD.replace("def position_means(v):", "def position_means(v:"), 2, "closed"),
         ("# %% [markdown]\n# ## Exercise 99.1 · Other title\n" + GOOD, 1, "●○○ · 5 min"),
         ("# %% exercise=99.1\nx = 1\n", 1, "expected text"),
+        ("# %%\n# %pip install -q torch\n", 1, "the build puts one first"),
     ],
 )
 def test_a_source_that_would_build_a_bad_notebook_is_refused(tmp_path, text, line, says):

@@ -95,6 +95,35 @@ def check(
 
 
 @app.command()
+def grade(
+    submissions: Annotated[Path, typer.Argument(help="Notebooks, or a folder for each student.")],
+    out: Annotated[Path, typer.Option(help="Where records, gradebook and feedback go.")],
+    chapter: Annotated[
+        str | None, typer.Option(help="Two digits, where notebooks do not say their chapter.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Draw the same inputs as another run.")] = None,
+    jobs: Annotated[int | None, typer.Option(help="Sandboxes at a time.")] = None,
+    timeout: Annotated[float, typer.Option(help="Seconds for one call of a function.")] = 10.0,
+    allow_unsafe: Annotated[
+        bool, typer.Option("--allow-unsafe", help="Grade without isolation where there is none.")
+    ] = False,
+) -> None:
+    """Grade a folder of finished notebooks in a sandbox."""
+    from mi_course.grading.grade import grade as grade_all
+
+    summary = grade_all(
+        submissions,
+        out,
+        chapter=chapter,
+        seed=seed,
+        jobs=jobs,
+        timeout=timeout,
+        allow_unsafe=allow_unsafe,
+    )
+    typer.echo(str(summary))
+
+
+@app.command()
 def train(
     name: Annotated[str, typer.Argument(help="An embedded model, see `mi-course models list`.")],
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

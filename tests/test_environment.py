@@ -1,5 +1,8 @@
 """One set of versions: pyproject.toml, constraints.txt and environment.yml agree."""
 
+import ast
+import importlib.metadata
+import sys
 import tomllib
 from pathlib import Path
 
@@ -24,6 +27,8 @@ COLAB = {
     "ipywidgets": "7.7.1",
     "ipython": "7.34.0",
 }
+# Modules that only authors of notebooks and tests import, from the extra `test` or `lab`.
+OF_EXTRAS = {"jupytext", "nbclient", "nbval", "pytest"}
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +84,26 @@ def test_conda_adds_no_version_of_its_own(conda):
 def test_core_leaves_what_colab_has_in_place(name, version):
     (needed,) = (r for r in map(Requirement, PROJECT["dependencies"]) if r.name == name)
     assert needed.specifier.contains(version)
+
+
+def test_every_imported_package_is_declared():
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["dependencies"]}
+    owners = importlib.metadata.packages_distributions()
+    undeclared = {
+        name
+        for path in (ROOT / "mi_course").rglob("*.py")
+        for name in top_level_imports(path.read_text())
+        if not declared & set(map(canonicalize_name, owners.get(name, [name])))
+    }
+    assert undeclared <= OF_EXTRAS
+
+
+def top_level_imports(source: str) -> set[str]:
+    """First names of what a module imports from other packages than this one and Python."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names} - sys.stdlib_module_names - {"mi_course"}

@@ -1,0 +1,247 @@
+"""Record and edit activations: the only module that hooks a model.
+
+A hook point is a named place in the forward pass, such as `blocks.0.attn.hook_pattern`. Recording
+copies what flows through it; editing replaces it and lets the rest of the network react. In go a
+bridge, tokens `[batch pos]` and hook names; out come activations, or the logits after the edit.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from fnmatch import filter as matching
+from functools import partial
+from typing import Any
+
+import torch
+from einops import reduce
+from jaxtyping import Float, Int, Shaped
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+__all__ = ["Head", "ablate_heads", "device_of", "edit", "head_replacements", "record"]
+
+Head = tuple[int, int]
+Edit = Callable[[Tensor], Tensor]
+
+
+class _AllRecorded(Exception):  # noqa: N818 - it ends a forward pass, it is no error
+    """Raised inside the forward pass once nothing that was asked for is still to come."""
+
+
+def device_of(model: TransformerBridge) -> torch.device:
+    """Return the device that holds the model's parameters."""
+    return next(model.parameters()).device
+
+
+@torch.no_grad()
+def record(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    names: str | Iterable[str],
+    *,
+    edits: Mapping[str, Edit] | None = None,
+    batch_size: int | None = None,
+) -> dict[str, Shaped[Tensor, "batch ..."]]:
+    """Return the activations at the named hook points, on the model's device.
+
+    The forward pass ends as soon as the last of them was seen: asking for attention patterns
+    never pays for the unembedding.
+
+    Args:
+        model: any bridge.
+        tokens: token ids.
+        names: hook names; `*` and `?` match as in file names (`"blocks.*.attn.hook_pattern"`).
+        edits: what to change meanwhile, as in `edit`.
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        One tensor for each name, in the order of the names.
+
+    Raises:
+        ValueError: a name that the model does not have, or that its forward pass never reaches;
+            or `hook_attn_scores`, which does not mean the same on every bridge.
+    """
+    wanted = _known(model, [names] if isinstance(names, str) else names)
+    chunks = [
+        _record_batch(model, rows, wanted, edits or {})
+        for rows in _batches(model, tokens, batch_size)
+    ]
+    return {name: torch.cat([chunk[name] for chunk in chunks]) for name in wanted}
+
+
+@torch.no_grad()
+def edit(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    edits: Mapping[str, Edit],
+    *,
+    batch_size: int | None = None,
+) -> Float[Tensor, "batch pos d_vocab"]:
+    """Return the logits of a forward pass in which some activations are replaced.
+
+    Args:
+        model: any bridge.
+        tokens: token ids.
+        edits: for each hook name a function from the activation to its replacement, of the same
+            shape. With a `batch_size` it sees one batch of rows at a time.
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        Logits.
+
+    Raises:
+        ValueError: an unknown hook name.
+    """
+    hooks = _hooks(model, edits)
+    with model.hooks(fwd_hooks=hooks):
+        return torch.cat([model(rows) for rows in _batches(model, tokens, batch_size)])
+
+
+def ablate_heads(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    heads: Sequence[Head],
+    mode: str = "zero",
+    *,
+    batch_size: int | None = None,
+) -> Float[Tensor, "batch pos d_vocab"]:
+    """Return the logits with some heads' outputs z replaced by zero, or by their mean.
+
+    Args:
+        model: any bridge.
+        tokens: token ids.
+        heads: the heads to silence, as `(layer, head_index)`.
+        mode: "zero"; or "mean", the average of z over all rows and positions of `tokens`.
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        Logits.
+
+    Raises:
+        ValueError: a head that the model does not have.
+    """
+    edits = head_replacements(model, tokens, heads, mode, batch_size=batch_size)
+    return edit(model, tokens, edits, batch_size=batch_size)
+
+
+def head_replacements(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    heads: Sequence[Head],
+    mode: str = "zero",
+    *,
+    batch_size: int | None = None,
+) -> dict[str, Edit]:
+    """Return the edits that `ablate_heads` makes, to be used with `edit` or `record`.
+
+    Args:
+        model: any bridge.
+        tokens: token ids whose mean is taken when mode is "mean"; unused otherwise.
+        heads: the heads to silence, as `(layer, head_index)`.
+        mode: "zero" or "mean".
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        For each layer concerned, an edit of its `hook_z`.
+
+    Raises:
+        ValueError: a head that the model does not have, or an unknown mode.
+    """
+    if mode not in {"zero", "mean"}:
+        raise ValueError(f'expected mode "zero" or "mean", got {mode!r}')
+    layers = sorted({layer for layer, _ in _existing(model, heads)})
+    names = {f"blocks.{layer}.attn.hook_z": layer for layer in layers}
+    z = record(model, tokens, names, batch_size=batch_size) if mode == "mean" and names else {}
+    edits = {}
+    for name, layer in names.items():
+        chosen = [head for at, head in heads if at == layer]
+        mean = (
+            reduce(z[name], "batch pos head_index d_head -> head_index d_head", "mean")
+            if z
+            else None
+        )
+        edits[name] = partial(_with_heads_replaced, chosen=chosen, by=mean)
+    return edits
+
+
+def _with_heads_replaced(
+    z: Float[Tensor, "batch pos head_index d_head"],
+    chosen: list[int],
+    by: Float[Tensor, "head_index d_head"] | None,
+) -> Float[Tensor, "batch pos head_index d_head"]:
+    z = z.clone()
+    z[:, :, chosen] = 0 if by is None else by[chosen]
+    return z
+
+
+def _record_batch(
+    model: TransformerBridge, rows: Tensor, wanted: list[str], edits: Mapping[str, Edit]
+) -> dict[str, Tensor]:
+    seen: dict[str, Tensor] = {}
+
+    def keep(name: str, activation: Tensor, hook: Any) -> None:
+        # An in-place operation further on must not change what was recorded.
+        seen[name] = activation.clone()
+        if len(seen) == len(wanted):
+            raise _AllRecorded
+
+    hooks = [*_hooks(model, edits), *((name, partial(keep, name)) for name in wanted)]
+    with model.hooks(fwd_hooks=hooks):
+        try:
+            model(rows)
+        except _AllRecorded:
+            return seen
+    missing = [name for name in wanted if name not in seen]
+    if missing:
+        raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
+    return seen
+
+
+def _hooks(model: TransformerBridge, edits: Mapping[str, Edit]) -> list[tuple[str, Callable]]:
+    names = _known(model, edits)
+    if len(names) != len(edits):
+        raise ValueError(
+            f"expected full hook names, got {list(edits)}, try one entry for each name"
+        )
+    return [(name, _as_hook(edits[name])) for name in names]
+
+
+def _as_hook(function: Edit) -> Callable[..., Tensor]:
+    return lambda activation, hook: function(activation)
+
+
+def _known(model: TransformerBridge, names: Iterable[str]) -> list[str]:
+    """Return the names with wildcards expanded, or say which name was probably meant."""
+    existing = list(model.hook_dict)
+    found = []
+    for name in names:
+        if name.endswith("hook_attn_scores"):
+            # Some bridges hand over the pattern under this name, and none lets it be edited alike.
+            raise ValueError(
+                f"expected activations that mean the same on every bridge, got {name!r}, "
+                "try hook_pattern, or hook_q and hook_k"
+            )
+        hits = [name] if name in model.hook_dict else matching(existing, name)
+        if not hits:
+            near = get_close_matches(name, existing, n=3, cutoff=0.5) or existing[:3]
+            raise ValueError(f"expected a hook name of this model, got {name!r}, try {near}")
+        found += hits
+    return list(dict.fromkeys(found))
+
+
+def _existing(model: TransformerBridge, heads: Sequence[Head]) -> Sequence[Head]:
+    n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
+    for layer, head in heads:
+        if not (0 <= layer < n_layers and 0 <= head < n_heads):
+            raise ValueError(
+                f"expected layer 0-{n_layers - 1} and head 0-{n_heads - 1}, got L{layer}H{head}, "
+                "try (layer, head_index) pairs"
+            )
+    return heads
+
+
+def _batches(
+    model: TransformerBridge, tokens: Int[Tensor, "batch pos"], batch_size: int | None
+) -> Sequence[Tensor]:
+    if batch_size is not None and batch_size < 1:
+        raise ValueError(f"expected a batch_size of at least 1, got {batch_size}, try 16 or None")
+    return tokens.to(device_of(model)).split(batch_size or max(len(tokens), 1))

@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "metrics",
         "models",
         "plots",
+        "results",
         "widgets",
         "worlds",
     },

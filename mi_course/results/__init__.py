@@ -1,0 +1,17 @@
+"""What methods return: numbers with their axes and units, checked when they are made.
+
+Each result knows one sentence that tells what it shows (`summary`), which stands beside its figure
+for people and programs that cannot see the picture. Heads are written "L1H4" in text. A result
+holds no model and draws nothing; `mi_course.plots` has one plot for each.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
+        "losses": ["LossByPosition", "PhaseChange"],
+        "tokens": ["TokenMatrix"],
+    },
+)

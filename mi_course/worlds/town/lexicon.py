@@ -7,21 +7,22 @@ tokenizer keeps whole. In goes a split ("train" or "heldout"); out come words.
 
 import random
 from dataclasses import dataclass
+from typing import Any
 
 from mi_course.worlds.town.geography import FACTS_HELDOUT, FACTS_TRAIN
 
 
 @dataclass(frozen=True)
 class Part:
-    """Words by split.
+    """Words, or whatever stands for a word in a language with cases, by split.
 
     Attributes:
         train: words that training documents use.
         heldout: words that never occur in a training document.
     """
 
-    train: tuple[str, ...]
-    heldout: tuple[str, ...]
+    train: tuple[Any, ...]
+    heldout: tuple[Any, ...]
 
     def __post_init__(self) -> None:
         """Check that no word is in both parts."""
@@ -31,7 +32,7 @@ class Part:
                 f"expected disjoint parts, got {both} in both; try removing them from one"
             )
 
-    def of(self, split: str) -> tuple[str, ...]:
+    def of(self, split: str) -> tuple[Any, ...]:
         """Return the words of "train" or "heldout".
 
         Raises:

@@ -23,7 +23,7 @@ ORDER = [
     "lab",
     "cli",
 ]
-NEVER_IN_WORLDS = {"torch", "transformers", "transformer_lens", "plotly", "ipywidgets"}
+NEVER_IN_WORLDS = {"torch", "transformer_lens", "plotly", "ipywidgets"}
 
 
 def imported_names(source: str, package: str) -> set[str]:

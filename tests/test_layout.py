@@ -70,3 +70,8 @@ def test_every_test_module_mirrors_a_module_or_stands_at_the_top():
         if path.is_relative_to(ROOT / "tests") and path.parent != ROOT / "tests"
     }
     assert folders <= rooms
+
+
+def test_every_folder_of_modules_is_a_package():
+    folders = {path.parent for path in modules()}
+    assert [folder for folder in folders if not (folder / "__init__.py").is_file()] == []

@@ -6,7 +6,7 @@ Sources: Meng et al. 2022; Zhang and Nanda 2023, section 3. In goes a tokenizer;
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mi_course.worlds.tasks.prompts import PromptPair, Task, encode, split_single, tokens_and_places
@@ -44,7 +44,7 @@ def facts(tokenizer: Any, n: int, seed: int, *, split: str = "train", known: str
     rng = random.Random(f"facts/{seed}")
     cities, ids, rejected = split_single(tokenizer, dict.fromkeys(f.city for f in KNOWN[known]))
     usable = [f for f in KNOWN[known] if f.city in cities]
-    partners = {f: _partners(tokenizer, f, usable) for f in usable}
+    partners = _partners(tokenizer, usable)
     rejected |= {
         f.landmark: "no landmark elsewhere has as many tokens" for f in usable if not partners[f]
     }
@@ -68,14 +68,13 @@ def facts(tokenizer: Any, n: int, seed: int, *, split: str = "train", known: str
     return Task("facts", pairs, rejected)
 
 
-def _partners(tokenizer: Any, fact: Fact, facts_left: list[Fact]) -> list[Fact]:
-    """Return the facts about other cities whose landmark has as many tokens."""
-    length = len(encode(tokenizer, f" {fact.landmark}"))
-    return [
-        other
-        for other in facts_left
-        if other.city != fact.city and len(encode(tokenizer, f" {other.landmark}")) == length
-    ]
+def _partners(tokenizer: Any, usable: Sequence[Fact]) -> dict[Fact, list[Fact]]:
+    """Return, for each fact, those of other cities whose landmark has as many tokens."""
+    lengths = {fact: len(encode(tokenizer, f" {fact.landmark}")) for fact in usable}
+    return {
+        fact: [o for o in usable if o.city != fact.city and lengths[o] == lengths[fact]]
+        for fact in usable
+    }
 
 
 def _pair(

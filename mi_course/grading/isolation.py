@@ -38,7 +38,7 @@ ENVIRONMENT = {
 }
 
 
-class SandboxError(RuntimeError):
+class SandboxError(ValueError):
     """No sandbox can be had, or its set-up failed: the teacher's to mend."""
 
 

@@ -13,7 +13,8 @@ class Limits:
     """What one exercise of one submission may use.
 
     Args:
-        seconds: wall clock of one call.
+        seconds: processor time of one call.
+        patience: how many times `seconds` one call may take by the wall clock.
         start_seconds: wall clock of loading libraries and running the set-up cells.
         memory: bytes of address space of one process, and of memory of all together.
         processes: processes and threads.
@@ -26,7 +27,8 @@ class Limits:
     """
 
     seconds: float = 10.0
-    start_seconds: float = 120.0
+    patience: float = 4.0
+    start_seconds: float = 300.0
     memory: int = 4 << 30
     processes: int = 32
     files: int = 256
@@ -49,7 +51,7 @@ class Limits:
 
     def of_job(self, n_calls: int) -> float:
         """Seconds after which a job whose driver says nothing is given up."""
-        return 15.0 + self.seconds * (n_calls + 1)
+        return 30.0 + self.patience * self.seconds * (n_calls + 1)
 
 
 def _threads_of_user() -> int:

@@ -203,8 +203,13 @@ class Sandbox:
         if self._process is None:
             self.start()
         n_calls = len(request.calls)
-        more = {"seconds": self.limits.seconds, "limits": self.limits.of_process(n_calls)}
-        self._send(asdict(request) | more | {"caps": asdict(self.limits.caps)})
+        more = {
+            "seconds": self.limits.seconds,
+            "patience": self.limits.patience,
+            "limits": self.limits.of_process(n_calls),
+            "caps": asdict(self.limits.caps),
+        }
+        self._send(asdict(request) | more)
         calls: dict[int, tuple[Any, float]] = {}
         for head, body in self._lines(time.monotonic() + self.limits.of_job(n_calls)):
             if head == "end":

@@ -33,7 +33,8 @@ class Job:
         function: the function that is called.
         cells: the submission's answer cells, exercise id -> code, in the notebook's order.
         calls: encoded arguments of each call.
-        seconds: wall-clock limit of one call.
+        seconds: processor time of one call.
+        patience: how many times `seconds` the wall clock may take.
         limits: names of `resource.RLIMIT_*` without the prefix -> value.
         caps: caps of the returned value.
     """
@@ -43,6 +44,7 @@ class Job:
     cells: dict[str, str]
     calls: list[Any]
     seconds: float
+    patience: float
     limits: dict[str, int]
     caps: dict[str, int]
 

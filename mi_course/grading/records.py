@@ -1,0 +1,127 @@
+"""What is known about one graded submission, as data that outlives the run.
+
+A record is written whole or not at all (write, flush to disk, rename), under a name made of the
+student, the notebook's hash and the paper's digest, so that an interrupted run goes on where it
+stopped and a changed notebook is graded afresh.
+"""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+RIGHT, PARTLY, WRONG, BLANK, MISSING = "right", "partly right", "wrong", "not written", "missing"
+
+
+@dataclass(frozen=True)
+class GroupMark:
+    """Points of one check group: its name, what it is worth, and whether it was earned."""
+
+    name: str
+    points: int
+    passed: bool
+
+
+@dataclass(frozen=True)
+class ExerciseMark:
+    """The mark of one exercise.
+
+    Args:
+        exercise: id.
+        title: heading.
+        points: points earned.
+        max_points: points to be had.
+        state: `RIGHT`, `PARTLY`, `WRONG`, `BLANK` or `MISSING`.
+        message: the first difference and the likely slip, or why nothing could be judged.
+        case: what the case that found it shows.
+        passed: number of cases that passed.
+        total: number of cases.
+        groups: check groups.
+        seconds: wall clock of all calls.
+        printed: the beginning of what the answer printed, where something went wrong.
+    """
+
+    exercise: str
+    title: str
+    points: int
+    max_points: int
+    state: str
+    message: str = ""
+    case: str = ""
+    passed: int = 0
+    total: int = 0
+    groups: tuple[GroupMark, ...] = ()
+    seconds: float = 0.0
+    printed: str = ""
+
+
+@dataclass(frozen=True)
+class Record:
+    """The outcome of one submission; `problem` tells why there are no marks.
+
+    Args:
+        student: who handed it in.
+        notebook: the file, below the folder of submissions.
+        notebook_sha256: digest of its bytes, empty where it could not be read.
+        chapter: two digits, empty where it could not be told.
+        paper: digest of what it was graded on.
+        tier: the isolation that student code ran under.
+        points: points earned.
+        max_points: points to be had.
+        problem: why nothing was graded, or nothing.
+        marks: one for each exercise.
+    """
+
+    student: str
+    notebook: str
+    notebook_sha256: str
+    chapter: str
+    paper: str
+    tier: str
+    points: int
+    max_points: int
+    problem: str = ""
+    marks: tuple[ExerciseMark, ...] = ()
+
+
+def file_name(student: str, notebook: str, digest: str, paper: str) -> str:
+    """Name of a record's file, safe on every file system and unique for its four parts."""
+    key = hashlib.sha256("\0".join((student, notebook, digest, paper)).encode()).hexdigest()
+    return f"{slug(student)}-{key[:16]}.json"
+
+
+def slug(text: str) -> str:
+    """`text` as a part of a file's name."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("._")[:60] or "student"
+
+
+def write(record: Record, path: Path) -> None:
+    """Write a record, whole or not at all."""
+    write_text(path, json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file, whole or not at all."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with temporary.open("w", encoding="utf-8", errors="replace", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+def read(path: Path) -> Record | None:
+    """The record in `path`, or None where there is none that is whole."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        marks = tuple(_mark(mark) for mark in content.pop("marks"))
+        return Record(**content, marks=marks)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _mark(content: dict) -> ExerciseMark:
+    groups = tuple(GroupMark(**group) for group in content.pop("groups"))
+    return ExerciseMark(**content, groups=groups)

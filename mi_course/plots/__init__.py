@@ -1,0 +1,19 @@
+"""One plot for each result; `show` puts a sentence beside it that tells what is seen.
+
+A plot reads a result and computes nothing. Signed values are red to blue around zero,
+probabilities white to blue from 0 to 1, ground truth is black and dashed, layer 0 is at the bottom.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "attention": ["plot_attention", "plot_attention_from"],
+        "circuitsvis_view": ["attention_view"],
+        "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
+        "losses": ["plot_loss_by_position", "plot_phase_change"],
+        "showing": ["show", "summary"],
+        "tokens": ["plot_token_matrix"],
+    },
+)

@@ -1,0 +1,68 @@
+"""How every figure looks: one template, one list of colours, one place for the title.
+
+The colours are those of Okabe and Ito, told apart by people with any colour vision; each also
+comes with its own dash and marker, so that a print in grey still works.
+"""
+
+from textwrap import wrap
+
+import plotly.graph_objects as go
+
+__all__ = ["COLOURS", "DASHES", "MARKERS", "PROBABILITY", "SIGNED", "TRUTH", "frame", "visible"]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
+MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
+SIGNED = "RdBu"  # red below zero, blue above; plots centre it on zero
+PROBABILITY = "Blues"
+TRUTH = {"color": "black", "dash": "dash", "width": 2}
+
+TITLE_SIZE = 16
+_AXIS = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": "#999999"}
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
+        "title": {"font": {"size": TITLE_SIZE}, "x": 0, "xref": "paper", "xanchor": "left"},
+        "colorway": COLOURS,
+        "paper_bgcolor": "white",
+        "plot_bgcolor": "white",
+        "xaxis": {**_AXIS, "automargin": True},
+        "yaxis": {**_AXIS, "automargin": True},
+        "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "xanchor": "left"},
+    }
+)
+
+
+def frame(
+    figure: go.Figure, *, title: str, summary: str, width: int = 640, height: int = 420
+) -> go.Figure:
+    """Return the figure with the course's template, its title wrapped, and its summary attached.
+
+    Args:
+        figure: any figure; it is changed in place.
+        title: the claim that the figure supports.
+        summary: a sentence for those who cannot see it; `plots.show` prints it.
+        width: pixels.
+        height: pixels, the title's lines not counted.
+
+    Returns:
+        The same figure.
+    """
+    lines = wrap(title, width=max(20, int(width / (0.56 * TITLE_SIZE)))) or [""]
+    legend_line = 30 if any(trace.showlegend for trace in figure.data) else 0
+    above = 24 + 22 * len(lines) + legend_line
+    figure.update_layout(
+        template=TEMPLATE,
+        title={"text": "<br>".join(lines), "y": 1, "yanchor": "top", "pad": {"t": 14}},
+        width=width,
+        height=height + above,
+        margin={"t": above, "l": 70, "r": 30, "b": 60},
+        meta={"summary": summary},
+    )
+    return figure
+
+
+def visible(token: str) -> str:
+    """Return a token as a tick label: spaces and line ends can be seen, markup cannot act."""
+    shown = token.replace(" ", "\u00b7").replace("\n", "\u21b5").replace("\t", "\u21e5")
+    return shown.replace("<", "&lt;").replace(">", "&gt;")

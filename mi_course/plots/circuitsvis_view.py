@@ -1,0 +1,178 @@
+"""CircuitsVis's view of many heads at once, offline and with its script once per notebook.
+
+CircuitsVis puts 1.3 MB of script into every output when there is no network, and asks a public
+host first. Here the script of the installed package travels once, compressed (0.5 MB), with the
+first view of a notebook; every view finds it in the page. A view's identity is a hash of what it
+shows, so a notebook that runs again is saved the same; and a sentence stands below it, which is
+all that remains where scripts do not run. In goes an `Attention`; out comes something to display.
+"""
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import circuitsvis
+from IPython import get_ipython
+
+from mi_course.results import Attention
+
+__all__ = ["AttentionView", "attention_view"]
+
+# A saved notebook keeps every number of a view: 150,000 of them are about 0.7 MB.
+MAX_NUMBERS = 150_000
+
+LOADER = """<script>
+window.miCourseCircuitsVis ??= (async () => {
+  const packed = Uint8Array.from(atob("%s"), (letter) => letter.charCodeAt(0));
+  const plain = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const script = document.createElement("script");
+  script.textContent = await new Response(plain).text();
+  document.head.append(script);
+  window.dispatchEvent(new Event("mi-course-circuitsvis"));
+  return window.CircuitsVis;
+})();
+</script>
+"""
+
+VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
+<em>Not drawn yet: the script comes with the first view of this notebook. Run that cell again.</em>
+</div>
+<p>%(summary)s</p>
+<script>
+(() => {
+  const draw = () => {
+    const places = "[data-mi-view='%(identity)s']:not([data-drawn])";
+    for (const place of document.querySelectorAll(places)) {
+      place.dataset.drawn = "yes";
+      place.textContent = "";
+      place.id = "mi-view-" + Math.random().toString(36).slice(2);
+      window.CircuitsVis.render(place.id, window.CircuitsVis.AttentionHeads, %(properties)s);
+    }
+  };
+  if (window.miCourseCircuitsVis) window.miCourseCircuitsVis.then(draw);
+  else window.addEventListener("mi-course-circuitsvis", draw, { once: true });
+})();
+</script>
+"""
+
+
+@dataclass(frozen=True)
+class AttentionView:
+    """Attention patterns to hover over; displayed by being the last value of a cell.
+
+    Attributes:
+        properties: what CircuitsVis is given, as JSON that is safe inside a script.
+        summary: one sentence for each head.
+    """
+
+    properties: str
+    summary: str
+
+    @property
+    def identity(self) -> str:
+        """A hash of what is shown."""
+        return hashlib.sha256(self.properties.encode()).hexdigest()[:12]
+
+    def html(self, *, with_script: bool) -> str:
+        """Return the view as HTML.
+
+        Args:
+            with_script: whether CircuitsVis itself comes along, which one view of a page must do.
+
+        Returns:
+            HTML that needs no network.
+        """
+        view = VIEW % {
+            "identity": self.identity,
+            "summary": html.escape(self.summary),
+            "properties": self.properties,
+        }
+        return LOADER % _packed_script() + view if with_script else view
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        del include, exclude  # IPython asks with them; every form is offered anyway
+        return {
+            "text/html": self.html(with_script=_delivery.is_due()),
+            "text/plain": self.summary,
+        }
+
+
+def attention_view(attention: Attention) -> AttentionView:
+    """Return CircuitsVis's view of the patterns of several heads in one text.
+
+    Args:
+        attention: patterns with the text's tokens.
+
+    Returns:
+        A view to display.
+
+    Raises:
+        ValueError: more numbers than a saved notebook should keep.
+    """
+    if attention.patterns.numel() > MAX_NUMBERS:
+        raise ValueError(
+            f"expected at most {MAX_NUMBERS} attention probabilities, got "
+            f"{attention.patterns.numel()}, try fewer heads or a shorter text"
+        )
+    properties = {
+        "attention": [_rounded(pattern) for pattern in attention.patterns.tolist()],
+        "attentionHeadNames": list(attention.heads),
+        "tokens": list(attention.tokens),
+        "minValue": 0,
+        "maxValue": 1,
+    }
+    packed = json.dumps(properties, separators=(",", ":"))
+    # A token may hold "</script>", which would end the script early.
+    return AttentionView(packed.replace("<", "\\u003c"), summary=attention.summary())
+
+
+class _Delivery:
+    """Remembers which cell of this kernel's notebook brought the script."""
+
+    def __init__(self) -> None:
+        self.cell: str | None = None
+        self.run: int | None = None
+
+    def is_due(self) -> bool:
+        """Return whether the view displayed now must bring the script.
+
+        That is the first view; the first one again when its cell runs again, for its output is
+        replaced; and every view in Colab, where each output is a page of its own.
+        """
+        if "google.colab" in sys.modules:
+            return True
+        cell, run = _running_cell()
+        again = self.run is not None and cell is not None and cell == self.cell and run != self.run
+        due = self.run is None or again
+        if due:
+            self.cell, self.run = cell, run
+        return due
+
+
+_delivery = _Delivery()
+
+
+def _running_cell() -> tuple[str | None, int]:
+    """Return the id of the cell that runs, if the front end tells it, and the run's number."""
+    shell = get_ipython()
+    kernel = getattr(shell, "kernel", None)
+    parent = kernel.get_parent() if hasattr(kernel, "get_parent") else {}
+    return parent.get("metadata", {}).get("cellId"), getattr(shell, "execution_count", 0)
+
+
+@cache
+def _packed_script() -> str:
+    script = Path(circuitsvis.__file__).parent / "dist" / "cdn" / "iife.js"
+    # mtime=0 keeps the bytes, and with them the saved notebook, the same every time.
+    return base64.b64encode(gzip.compress(script.read_bytes(), mtime=0)).decode()
+
+
+def _rounded(pattern: list[list[float]]) -> list[list[float]]:
+    return [[round(probability, 2) for probability in row] for row in pattern]

@@ -1,0 +1,49 @@
+import plotly.graph_objects as go
+import pytest
+
+from mi_course import plots
+from mi_course.plots.showing import Shown
+from mi_course.plots.style import TEMPLATE
+
+
+@pytest.fixture(
+    params=["heads", "effects", "pairs", "loss", "change", "matrix", "attention", "from"]
+)
+def figure(request):
+    get = request.getfixturevalue
+    return {
+        "heads": lambda: plots.plot_head_scores(get("scores")),
+        "effects": lambda: plots.plot_effect_against_score(get("scores"), get("effects")),
+        "pairs": lambda: plots.plot_head_pairs(get("pairs")),
+        "loss": lambda: plots.plot_loss_by_position(get("loss")),
+        "change": lambda: plots.plot_phase_change(get("change")),
+        "matrix": lambda: plots.plot_token_matrix(get("matrix")),
+        "attention": lambda: plots.plot_attention(get("attention")),
+        "from": lambda: plots.plot_attention_from(get("attention")),
+    }[request.param]()
+
+
+def test_every_figure_has_a_claim_a_summary_and_named_axes(figure):
+    assert figure.layout.title.text
+    assert plots.summary(figure).endswith(".")
+    assert figure.layout.xaxis.title.text
+    assert figure.layout.template == TEMPLATE
+
+
+def test_show_prints_the_summary_and_displays_the_figure(figure, capsys, monkeypatch):
+    displayed = []
+    monkeypatch.setattr(plots.showing, "display", displayed.append)
+    plots.show(figure)
+    assert capsys.readouterr().out.strip() == plots.summary(figure)
+    assert displayed[0].figure is figure
+
+
+def test_what_is_displayed_is_small_data_and_a_sentence(figure):
+    bundle = Shown(figure)._repr_mimebundle_()
+    assert bundle["text/plain"] == plots.summary(figure)
+    assert set(bundle) == {"application/vnd.plotly.v1+json", "text/plain"}
+    assert len(str(bundle)) < 50_000
+
+
+def test_a_figure_made_elsewhere_has_no_summary():
+    assert not plots.summary(go.Figure())

@@ -1,0 +1,7 @@
+"""Controls over plots: ipywidgets that change a figure, which also stands alone when saved."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submod_attrs={"induction": ["HeadBrowser"]}
+)

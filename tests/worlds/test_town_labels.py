@@ -61,6 +61,14 @@ def test_a_mask_finds_a_label_behind_another_of_its_collection() -> None:
     assert mask.tolist() == [False, False, True, False] * 2
 
 
+def test_a_token_shared_by_two_words_has_the_label_of_its_larger_part() -> None:
+    spans = (Span(0, 2, "word", "AUXD.aux"), Span(2, 5, "word", "NEG.advmod"))
+    document, offsets = Document("contraction", "don't", spans), [(0, 3), (3, 5)]
+    assert token_labels(document, offsets, "dependency") == ["aux", "advmod"]
+    for label, expected in (("aux", [True, False]), ("advmod", [False, True])):
+        assert label_mask([document], [offsets], "dependency", label).tolist() == expected
+
+
 def test_the_shortest_span_and_then_the_majority_of_characters_decide() -> None:
     spans = (
         Span(0, 6, "trigger", "flawed"),
@@ -130,16 +138,18 @@ def test_both_paths_give_the_same_labels(split: str) -> None:
     assert at == matrix.shape[1]
 
 
-def test_masks_agree_with_numbers_where_a_token_has_one_label() -> None:
+def test_masks_agree_with_numbers_where_words_have_one_label() -> None:
     documents, offsets = sample("train", 150), token_offsets("train", 150)
     (numbers,) = label_matrix(documents, offsets, ["dependency"])
     for number, label in enumerate(COLLECTIONS["dependency"].labels):
         mask = label_mask(documents, offsets, "dependency", label)
-        assert np.array_equal(mask, numbers == number), label
+        assert mask[numbers == number].all(), label
+        # A token that two words share equally, such as a bracket and a mark, has both labels.
+        assert mask.sum() <= 1.02 * (numbers == number).sum() + 1, label
 
 
 def test_every_label_of_every_collection_occurs() -> None:
-    many = {"compound": 150, "biography": 60, "latex": 20, "trigger": 60, "language": 20}
+    many = {"compound": 150, "biography": 200, "latex": 20, "trigger": 60, "language": 20}
     documents = [
         expand(generate(kind, seed, split))
         for split in SPLITS

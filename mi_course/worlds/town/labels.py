@@ -116,7 +116,8 @@ def label_mask(
         label: one of its labels.
 
     Returns:
-        One boolean for each token, the documents' tokens one after another.
+        One boolean for each token, the documents' tokens one after another; true where the
+        label is on at least half of the token's characters that the collection labels.
 
     Raises:
         ValueError: if the collection has no such label.
@@ -127,8 +128,9 @@ def label_mask(
             [text_features(d, o)[:, number] for d, o in zip(documents, offsets, strict=True)]
         )
     tokens, total = _global_offsets(documents, offsets)
-    painted = _paint(_global_spans(documents, {collection, "word"}), collection, total, label)
-    return _by_majority(painted, tokens) == number
+    spans = _global_spans(documents, {collection, "word"})
+    own = _covered(_paint(spans, collection, total, label), tokens)
+    return (own > 0) & (2 * own >= _covered(_paint(spans, collection, total), tokens))
 
 
 def _global_offsets(
@@ -191,6 +193,14 @@ def _paint(
     painted = np.full(total, NONE, dtype=np.int16)
     painted[np.repeat(start, length) + within] = np.repeat(number, length)
     return painted
+
+
+def _covered(
+    painted: Int16[np.ndarray, " char"], tokens: Int64[np.ndarray, "pos 2"]
+) -> Int64[np.ndarray, " pos"]:
+    """Return how many labelled characters each token has."""
+    running = np.concatenate([[0], np.cumsum(painted >= 0, dtype=np.int64)])
+    return running[np.maximum(tokens[:, 1], tokens[:, 0])] - running[tokens[:, 0]]
 
 
 def _by_majority(

@@ -100,12 +100,15 @@ def _learned_merges(words: Mapping[str, int], size: int) -> list[tuple[str, str]
     return [tuple(pair) for pair in json.loads(tokenizer.to_str())["model"]["merges"]]
 
 
-def train_tokenizer(vocab_size: int = 3072, seed: int = 0) -> "Tokenizer":
+def train_tokenizer(
+    vocab_size: int = 3072, seed: int = 0, *, characters: int = CHARACTERS
+) -> "Tokenizer":
     """Return a byte-level BPE of exactly `vocab_size` tokens, trained on the training stream.
 
     Args:
         vocab_size: the number of tokens, with `<|endoftext|>` as number 0.
         seed: the seed of the stream.
+        characters: how much text to learn from.
 
     Returns:
         The tokenizer; the strings of `kept()` are single tokens.
@@ -119,7 +122,9 @@ def train_tokenizer(vocab_size: int = 3072, seed: int = 0) -> "Tokenizer":
     if room < len(kept()):
         least = 257 + SUBWORDS + len(kept())
         raise ValueError(f"expected room for {len(kept())} words, got {vocab_size}, try {least}")
-    ranked = sorted(_counts(training_texts(seed)).items(), key=lambda item: (-item[1], item[0]))
+    ranked = sorted(
+        _counts(training_texts(seed, characters)).items(), key=lambda item: (-item[1], item[0])
+    )
     merges = _learned_merges(dict(ranked[room:]), SUBWORDS)
     tokens = dict.fromkeys((END_OF_TEXT, *_alphabet(), *(a + b for a, b in merges)))
     for word, _ in ranked:
@@ -135,12 +140,12 @@ def train_tokenizer(vocab_size: int = 3072, seed: int = 0) -> "Tokenizer":
     return tokenizer
 
 
-def save_tokenizer(directory: str | Path, vocab_size: int = 3072, seed: int = 0) -> None:
-    """Train the tokenizer and write it as a directory that `from_pretrained` reads."""
+def save_tokenizer(tokenizer: "Tokenizer", directory: str | Path) -> None:
+    """Write the tokenizer as a directory that `PreTrainedTokenizerFast.from_pretrained` reads."""
     from transformers import PreTrainedTokenizerFast
 
     fast = PreTrainedTokenizerFast(
-        tokenizer_object=train_tokenizer(vocab_size, seed),
+        tokenizer_object=tokenizer,
         bos_token=END_OF_TEXT,
         eos_token=END_OF_TEXT,
         pad_token=END_OF_TEXT,
@@ -156,4 +161,4 @@ if __name__ == "__main__":
     parser.add_argument("--vocab-size", type=int, default=3072)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    save_tokenizer(arguments.directory, arguments.vocab_size, arguments.seed)
+    save_tokenizer(train_tokenizer(arguments.vocab_size, arguments.seed), arguments.directory)

@@ -59,7 +59,7 @@ def losses(
     *,
     n_rows: int = 150,
     trigram_tokens: int = TRIGRAM_TOKENS,
-) -> tuple[dict[str, float], Trigram]:
+) -> tuple[dict[str, float | int], Trigram]:
     """Return a model's losses beside the trigram's, and the trigram model.
 
     Args:
@@ -76,7 +76,7 @@ def losses(
     """
     stream = document_rows(f"trigram/{seed}", trigram_tokens // N_CTX, N_CTX, tokenizer)
     trigram = fit_trigram(np.concatenate(stream), len(tokenizer))
-    metrics: dict[str, float] = {"trigram_tokens": trigram_tokens}
+    metrics: dict[str, float | int] = {"trigram_tokens": trigram_tokens}
     for prefix, split in (("", "train"), ("heldout_", "heldout")):
         rows = document_rows(f"report/{seed}", n_rows, N_CTX, tokenizer, split=split)
         log_probs = torch.stack(token_log_probs(model, rows))

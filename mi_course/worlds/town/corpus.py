@@ -110,7 +110,7 @@ def generate(kind: str, seed: int, split: str = "train") -> Document:
 
 
 def stream(
-    seed: int,
+    seed: int | str,
     *,
     split: str = "train",
     kinds: Iterable[str] | None = None,

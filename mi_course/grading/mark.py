@@ -67,7 +67,7 @@ def mark(question: Question, outcome: Outcome, limits: Limits) -> ExerciseMark:
         passed=sum(finding is None for finding in findings),
         total=len(findings),
         groups=tuple(_group(question, findings, *group) for group in _groups(exercise).items()),
-        seconds=round(sum(seconds for _, seconds in outcome.calls.values()), 3),
+        seconds=round(sum((spent for _, spent in outcome.calls.values()), 0.0), 3),
         printed=outcome.printed if first else "",
     )
 

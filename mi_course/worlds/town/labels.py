@@ -7,6 +7,7 @@ for reading (`token_labels`) or as integers for many documents at once (`label_m
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Int16, Int64
@@ -129,7 +130,7 @@ def label_mask(
         )
     tokens, total = _global_offsets(documents, offsets)
     spans = _global_spans(documents, {collection, "word"})
-    own = _covered(_paint(spans, collection, total, label), tokens)
+    own = _covered(_paint(spans, collection, total, number), tokens)
     return (own > 0) & (2 * own >= _covered(_paint(spans, collection, total), tokens))
 
 
@@ -149,43 +150,55 @@ def _global_offsets(
     return np.array(found, dtype=np.int64).reshape(-1, 2), base
 
 
-def _global_spans(
-    documents: Sequence[Document], names: set[str]
-) -> dict[str, list[tuple[int, int, str]]]:
-    """Return the spans of some collections in the documents' texts put end to end."""
-    found: dict[str, list[tuple[int, int, str]]] = {name: [] for name in names}
+class _Spans(NamedTuple):
+    """The spans of a collection in the documents' texts put end to end."""
+
+    start: Int64[np.ndarray, " n_spans"]
+    end: Int64[np.ndarray, " n_spans"]
+    code: Int64[np.ndarray, " n_spans"]  # the label's place in `labels`
+    labels: tuple[str, ...]
+
+
+def _global_spans(documents: Sequence[Document], names: set[str]) -> dict[str, _Spans]:
+    """Return the spans of some collections, by collection."""
+    rows: dict[str, list[int]] = {name: [] for name in names}
+    codes: dict[str, dict[str, int]] = {name: {} for name in names}
     base = 0
     for document in documents:
         for start, end, name, label in document.spans:
-            if name in found:
-                found[name].append((start + base, end + base, label))
+            if name in rows:
+                code = codes[name].setdefault(label, len(codes[name]))
+                rows[name] += (start + base, end + base, code)
         base += len(document.text)
-    return found
+    return {
+        name: _Spans(*np.array(rows[name], dtype=np.int64).reshape(-1, 3).T, tuple(codes[name]))
+        for name in names
+    }
 
 
-def _numbered(
-    spans: dict[str, list[tuple[int, int, str]]], name: str, only: str | None
-) -> Int64[np.ndarray, "n_spans 3"]:
-    """Return (start, end, number) of a collection's spans."""
+def _numbered(spans: dict[str, _Spans], name: str) -> Int64[np.ndarray, "3 n_spans"]:
+    """Return start, end and number of a collection's spans."""
     number = COLLECTIONS[name].number
-    rows: list[tuple[int, int, int]] = []
+    found = spans["word" if name in WORD_COLLECTIONS else name]
     if name in WORD_COLLECTIONS:
-        numbers = {
-            label: [number(inner) for source, inner in word_labels(label) if source == name]
-            for label in {label for _, _, label in spans["word"]}
-        }
-        rows = [(start, end, n) for start, end, label in spans["word"] for n in numbers[label]]
+        numbers = [[number(x) for c, x in word_labels(w) if c == name] for w in found.labels]
     else:
-        rows = [(start, end, number(label)) for start, end, label in spans[name]]
-    result = np.array(rows, dtype=np.int64).reshape(-1, 3)
-    return result if only is None else result[result[:, 2] == number(only)]
+        numbers = [[number(label)] for label in found.labels]
+    # A word may have several labels, as "Tense=Pres" and "Person=3": its first, then its second.
+    most = max(map(len, numbers), default=1)
+    table = np.array([n + [NONE] * (most - len(n)) for n in numbers]).reshape(-1, most)
+    several = [np.stack([found.start, found.end, table[found.code, k]]) for k in range(most)]
+    result = np.concatenate(several, axis=1).astype(np.int64)
+    return result[:, result[2] >= 0]
 
 
 def _paint(
-    spans: dict[str, list[tuple[int, int, str]]], name: str, total: int, only: str | None = None
+    spans: dict[str, _Spans], name: str, total: int, only: int | None = None
 ) -> Int16[np.ndarray, " char"]:
     """Return the label number of each character: that of the shortest span over it."""
-    start, end, number = _numbered(spans, name, only).T
+    start, end, number = _numbered(spans, name)
+    if only is not None:
+        start, end, number = (x[number == only] for x in (start, end, number))
     # Long spans first and, of equal ones, late ones first: what is written last stays.
     order = np.lexsort((-np.arange(len(start)), start - end))
     start, length, number = start[order], (end - start)[order], number[order]

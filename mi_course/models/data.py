@@ -38,7 +38,7 @@ def document_rows(
     documents = corpus.stream(seed, split=split)
     while len(rows) < n_rows:
         texts = [next(documents).text for _ in range(4)]
-        for encoding in tokenizer(texts)["input_ids"]:
+        for encoding in tokenizer(texts, add_special_tokens=False)["input_ids"]:
             row += [0, *encoding]
             if len(row) >= length:
                 rows.append(row[:length])

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from transformer_lens.model_bridge.sources.native import NativeAttention, NativeModel
+from transformer_lens.model_bridge.sources.native.model import NativeRotary
 
 
 class HeadNorms:
@@ -29,6 +30,13 @@ class HeadNorms:
         self.total = self.total + (squared.sqrt() / resid_scale).sum(1).mean()
 
 
+def _rotate(qk: Tensor, rotary: NativeRotary) -> Tensor:
+    """Return queries and keys with their first `rotary_dim` components turned by position."""
+    turned, still = qk.split([rotary.rotary_dim, qk.shape[-1] - rotary.rotary_dim], dim=-1)
+    cos, sin = (t[: qk.shape[-2]].to(qk.dtype) for t in (rotary.cos_cached, rotary.sin_cached))
+    return torch.cat([turned * cos + rotary._rotate_half(turned) * sin, still], dim=-1)
+
+
 def _forward(
     self: NativeAttention, hidden_states: Tensor, *, norms: HeadNorms, mask: Tensor, **_: object
 ) -> tuple[Tensor, None]:
@@ -38,8 +46,7 @@ def _forward(
     bias = torch.cat([self.q.bias, self.k.bias, self.v.bias])
     qkv = F.linear(hidden_states, weight, bias).view(batch, pos, 3, heads, d_head)
     qk = qkv[:, :, :2].permute(2, 0, 3, 1, 4).reshape(2 * batch, heads, pos, d_head)
-    cos, sin = (t[:pos].to(qk.dtype) for t in (self.rotary.cos_cached, self.rotary.sin_cached))
-    q, k = (qk * cos + self.rotary._rotate_half(qk) * sin).view(2, batch * heads, pos, d_head)
+    q, k = _rotate(qk, self.rotary).view(2, batch * heads, pos, d_head)
     v = qkv[:, :, 2].transpose(1, 2).reshape(batch * heads, pos, d_head)
     scores = torch.baddbmm(mask[:pos, :pos].to(q.dtype), q, k.mT, alpha=1 / self.scale)
     z = (scores.softmax(-1).to(v.dtype) @ v).view(batch, heads, pos, d_head)

@@ -14,15 +14,18 @@ class Recipe:
         name: the name that `load` takes.
         n_layers: number of blocks.
         d_model: width of the residual stream.
-        n_heads: heads in each layer; `d_head = d_model // n_heads`.
+        n_heads: heads in each layer.
         attn_only: True for a model without MLPs.
         steps: optimiser steps; each sees `rows * n_ctx` tokens.
         checkpoint_steps: steps after which a small checkpoint is kept.
+        d_head: width of a head; half of it is turned by position (partial rotary, as in Pythia).
         rows: sequences in a batch.
         n_ctx: tokens in a sequence.
         random_share: fraction of the rows that are random tokens repeated with a random period.
-        learning_rate: peak of the schedule (linear warm-up, constant, linear decay over the last
-            `decay` of the steps).
+        learning_rate: peak of the schedule of embeddings and vectors (linear warm-up, constant,
+            linear decay over the last `decay` of the steps); the matrices inside the blocks follow
+            it with `matrix_rate`.
+        matrix_rate: peak for the matrices inside the blocks, trained with Muon.
         head_penalty: weight of the mean summed norm of the head outputs, in nats for each norm of
             the residual stream that the head reads; it keeps a task from spreading over idle heads.
         seed: of weights and data.
@@ -35,11 +38,13 @@ class Recipe:
     attn_only: bool
     steps: int
     checkpoint_steps: tuple[int, ...]
+    d_head: int = 32
     rows: int = 8
     n_ctx: int = 256
     random_share: float = 0.25
     learning_rate: float = 3e-3
-    warm_up: int = 200
+    matrix_rate: float = 6e-3
+    warm_up: int = 100
     decay: float = 0.3
     weight_decay: float = 0.05
     head_penalty: float = 0.0
@@ -49,18 +54,9 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 250))),
-        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 250))),
-        Recipe(
-            "town",
-            4,
-            192,
-            8,
-            False,
-            12000,
-            (0, 500, 1000, 2000, 4000, 8000, 12000),
-            head_penalty=1e-3,
-        ),
+        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 50))),
+        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 50))),
+        Recipe("town", 4, 192, 8, False, 9000, tuple(range(0, 9001, 250)), head_penalty=2e-3),
     )
 }
 

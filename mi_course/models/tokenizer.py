@@ -1,6 +1,5 @@
 """The committed tokenizer of the embedded models: a byte-level BPE trained on `town`."""
 
-from functools import cache
 from typing import TYPE_CHECKING
 
 from mi_course.models.weights import ROOT
@@ -11,7 +10,6 @@ if TYPE_CHECKING:
 DIRECTORY = ROOT / "tokenizer"
 
 
-@cache
 def load_tokenizer() -> "PreTrainedTokenizerFast":
     """Return the tokenizer of `town`; `<|endoftext|>` (id 0) is its BOS, EOS and pad token."""
     from transformers import PreTrainedTokenizerFast

@@ -4,7 +4,6 @@
 state, keeps the recipe's checkpoints, and writes weights and card.
 """
 
-import json
 import platform
 import time
 from contextlib import nullcontext
@@ -24,22 +23,35 @@ from mi_course.models.tokenizer import load_tokenizer
 SAVE_EVERY = 250
 
 
-def learning_rate(recipe: Recipe, step: int) -> float:
-    """Return the learning rate of a step: linear warm-up, constant, linear decay to a hundredth."""
+def schedule(recipe: Recipe, step: int) -> float:
+    """Return the share of the peak learning rate: linear warm-up, 1, linear decay to 0.01."""
     warm = min(1.0, (step + 1) / recipe.warm_up)
     left = (recipe.steps - step) / (recipe.decay * recipe.steps)
-    return recipe.learning_rate * warm * max(0.01, min(1.0, left))
+    return warm * max(0.01, min(1.0, left))
 
 
-def optimizer(module: NativeModel, recipe: Recipe) -> torch.optim.AdamW:
-    """Return AdamW with weight decay on matrices only."""
-    matrices = [p for p in module.parameters() if p.ndim >= 2]
-    vectors = [p for p in module.parameters() if p.ndim < 2]
+def optimizers(module: NativeModel, recipe: Recipe) -> tuple[torch.optim.Optimizer, ...]:
+    """Return Muon for the matrices inside the blocks and AdamW for all other parameters.
+
+    Source: Jordan et al. (2024), "Muon: an optimizer for hidden layers".
+    """
+    named = list(module.named_parameters())
+    inside = [p for n, p in named if p.ndim == 2 and n.startswith("layers")]
     groups = [
-        {"params": matrices, "weight_decay": recipe.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {
+            "params": [module.tok_embed.weight, module.head.weight],
+            "weight_decay": recipe.weight_decay,
+        },
+        {"params": [p for _, p in named if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    muon = torch.optim.Muon(
+        inside,
+        lr=recipe.matrix_rate,
+        weight_decay=recipe.weight_decay,
+        adjust_lr_fn="match_rms_adamw",
+    )
+    rest = torch.optim.AdamW(groups, lr=recipe.learning_rate, betas=(0.9, 0.98), fused=True)
+    return muon, rest
 
 
 def loss_of(module: NativeModel, tokens: torch.Tensor) -> torch.Tensor:
@@ -59,7 +71,7 @@ class Run:
         self.tokenizer = load_tokenizer()
         self.module = native.new_module(plan, len(self.tokenizer)).to(device)
         self.norms: HeadNorms = speed_up(self.module, penalise_heads=plan.head_penalty > 0)
-        self.optimizer = optimizer(self.module, plan)
+        self.optimizers = optimizers(self.module, plan)
         self.step, self.seconds, self.losses = 0, 0.0, []
 
     @property
@@ -73,7 +85,7 @@ class Run:
         state = {
             "recipe": asdict(self.plan),
             "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [each.state_dict() for each in self.optimizers],
             "step": self.step,
             "seconds": self.seconds,
             "losses": self.losses,
@@ -87,23 +99,33 @@ class Run:
         if not self.state_file.exists():
             return
         state = torch.load(self.state_file, map_location=self.device, weights_only=True)
-        if json.dumps(state["recipe"]) != json.dumps(asdict(self.plan)):
+        if self._schedule(state["recipe"]) != self._schedule(asdict(self.plan)):
             return
         self.module.load_state_dict(state["module"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for each, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            each.load_state_dict(saved)
         self.step, self.seconds, self.losses = state["step"], state["seconds"], state["losses"]
+
+    @staticmethod
+    def _schedule(recipe: dict) -> dict:
+        """Return what decides the weights of a run: all of a recipe but what it keeps."""
+        return {key: value for key, value in recipe.items() if key != "checkpoint_steps"}
 
     def advance(self) -> float:
         """Take one optimiser step; returns the loss in nats per token."""
         tokens = data.batch(self.plan, self.step, self.tokenizer).to(self.device)
-        for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.plan, self.step)
+        share = schedule(self.plan, self.step)
+        peaks = (self.plan.matrix_rate, self.plan.learning_rate)
+        for each, peak in zip(self.optimizers, peaks, strict=True):
+            for group in each.param_groups:
+                group["lr"] = peak * share
         self.norms.total = 0.0
         loss = loss_of(self.module, tokens)
         (loss + self.plan.head_penalty * self.norms.total).backward()
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        for each in self.optimizers:
+            each.step()
+            each.zero_grad()
         self.step += 1
         return loss.item()
 

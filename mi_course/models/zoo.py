@@ -125,7 +125,7 @@ def tiny(
     It has 4 heads of width 4, a vocabulary of 50, 64 positions, no tokenizer, and biases and
     LayerNorm gains far from their usual 0 and 1, so that forgetting one shows.
     """
-    plan = Recipe("tiny", n_layers, 16, 4, attn_only, 0, (), n_ctx=64, seed=seed)
+    plan = Recipe("tiny", n_layers, 16, 4, attn_only, 0, (), d_head=4, n_ctx=64, seed=seed)
     module = native.new_module(plan, TINY_VOCABULARY)
     generator = torch.Generator().manual_seed(seed + 1)
     with torch.no_grad():

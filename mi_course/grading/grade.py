@@ -139,9 +139,9 @@ def _prepare(
     """A record that exists already or needs no sandbox, or work to do."""
     name, digest, paper = chapter or chapter_of_name(submission.path.name), "", None
     try:
+        paper = papers.get(name) if name in registry.chapters() else None
         data = read_bytes(submission.path)
         digest = sha256(data)
-        paper = papers.get(name) if name in registry.chapters() else None
         notebook = parse(data)
         name = chapter or notebook.chapter or name
         if name not in registry.chapters():

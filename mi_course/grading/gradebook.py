@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from mi_course.grading.paper import Paper
-from mi_course.grading.records import Record, slug, write_text
+from mi_course.grading.records import ExerciseMark, Record, slug, write_text
 
 TEMPLATES = Path(__file__).with_name("templates")
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts so
@@ -38,8 +38,8 @@ def write(records: tuple[Record, ...], papers: Iterable[Paper], out: Path) -> tu
     names = sorted({record.student for record in records})
     for name, stem in zip(names, _stems(names), strict=True):
         own = [record for record in records if record.student == name]
-        for suffix in (".html", ".md"):
-            write_text(pages / f"{stem}{suffix}", feedback(name, own, suffix))
+        write_text(pages / f"{stem}.html", html_page(name, own))
+        write_text(pages / f"{stem}.md", markdown_page(name, own))
     return table, pages
 
 
@@ -61,27 +61,47 @@ def gradebook(records: Iterable[Record], exercises: list[str]) -> str:
     return text.getvalue()
 
 
-def feedback(student: str, records: list[Record], suffix: str) -> str:
-    """One student's page.
-
-    Args:
-        student: whose page it is.
-        records: all of this student's submissions.
-        suffix: ".html" or ".md".
-    """
+def html_page(student: str, records: list[Record]) -> str:
+    """One student's page of feedback on all that was handed in, as HTML."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=select_autoescape(["html"]),
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"quoted": _quoted, "line": _line}
-    return environment.get_template(f"feedback{suffix}").render(
+    return environment.get_template("feedback.html").render(
         student=student,
         records=records,
         points=sum(record.points for record in records),
         max_points=sum(record.max_points for record in records),
     )
+
+
+def markdown_page(student: str, records: list[Record]) -> str:
+    """The same page as Markdown."""
+    points = sum(record.points for record in records)
+    max_points = sum(record.max_points for record in records)
+    parts = [f"# Feedback for {_line(student)}", f"{points} of {max_points} points"]
+    for record in records:
+        parts.append(f"## {_line(record.notebook)}: {record.points} of {record.max_points}")
+        if record.problem:
+            parts += ["Nothing could be graded:", _quoted(record.problem)]
+        for mark in record.marks:
+            parts += _markdown(mark)
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown(mark: ExerciseMark) -> list[str]:
+    earned = f"{mark.points} of {mark.max_points}"
+    parts = [f"### {mark.exercise} · {mark.title}: {earned}", mark.state]
+    if mark.passed:
+        parts[-1] += f"; {mark.passed} of {mark.total} cases passed"
+    if len(mark.groups) > 1:
+        ticks = [f"{'✓' if g.passed else '✗'} {g.name} ({g.points})" for g in mark.groups]
+        parts[-1] += f"; {', '.join(ticks)}"
+    if mark.case:
+        parts.append(f'In the case "{_line(mark.case)}":')
+    return [*parts, _quoted(mark.message)] if mark.message else parts
 
 
 def _stems(names: list[str]) -> list[str]:

@@ -56,19 +56,21 @@ def mark(question: Question, outcome: Outcome, limits: Limits) -> ExerciseMark:
     ]
     points = exercise.score(question.cases, findings)
     first = next((finding for finding in findings if finding), None)
+    state = _state(exercise, points, first)
+    told = None if state == BLANK else first
     return ExerciseMark(
         exercise=exercise.id,
         title=exercise.title,
         points=points,
         max_points=exercise.points,
-        state=_state(exercise, points, first),
-        message=first.message[:MAX_MESSAGE] if first else "",
-        case=first.case if first else "",
+        state=state,
+        message=told.message[:MAX_MESSAGE] if told else "",
+        case=told.case if told else "",
         passed=sum(finding is None for finding in findings),
         total=len(findings),
         groups=tuple(_group(question, findings, *group) for group in _groups(exercise).items()),
         seconds=round(sum((spent for _, spent in outcome.calls.values()), 0.0), 3),
-        printed=outcome.printed if first else "",
+        printed=outcome.printed if told else "",
     )
 
 

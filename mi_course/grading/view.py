@@ -7,6 +7,7 @@ data (weights) are only linked. Whatever is not named here is absent.
 In goes an empty folder, out comes what lies in it and what is to be linked.
 """
 
+import ast
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,17 @@ PACKAGE = Path(__file__).parents[1]
 # Rooms of the package that answers may use; a new room stays hidden until it is named here.
 VISIBLE = ("worlds", "models", "activations", "activations.py", "metrics.py", "results.py")
 # Inside the visible rooms: what measures the very things that exercises ask for, and training.
-HIDDEN = ("models/report.py", "models/report", "models/training.py", "models/recipes.py")
+HIDDEN = ("models/report*", "models/training.py")
+# Functions whose call would be the answer to an exercise; their source is left out.
+ANSWERS = {
+    "activations.py": ("ablate_heads", "head_replacements"),
+    "metrics.py": ("cross_entropy_by_position",),
+    "worlds/tasks/induction.py": ("repeated_random_tokens",),
+}
+REFUSAL = '''def {name}(*_args, **_kwargs):
+    """Not available while an answer is graded."""
+    raise ImportError("{name} is not available while an answer is graded")
+'''
 INSIDE = ("values.py", "inside/__init__.py", "inside/answer.py", "inside/driver.py",
           "inside/masked.py", "inside/setup.py")  # fmt: skip
 
@@ -47,12 +58,27 @@ def build_view(root: Path, package: Path = PACKAGE) -> View:
     there.mkdir(mode=0o755)
     (there / "__init__.py").write_bytes((package / "__init__.py").read_bytes())
     links: list[tuple[Path, Path]] = []
-    hidden = {package / name for name in HIDDEN}
+    hidden = {path for pattern in HIDDEN for path in package.glob(pattern)}
     for name in VISIBLE:
         if (package / name).exists():
             _copy(package / name, there / name, hidden, links)
+    for name, functions in ANSWERS.items():
+        if (there / name).exists():
+            (there / name).write_text(
+                without((there / name).read_text("utf-8"), functions), "utf-8"
+            )
     _copy_grading(package / "grading", there / "grading")
     return View(root, tuple(links))
+
+
+def without(source: str, functions: tuple[str, ...]) -> str:
+    """`source` with the bodies of some functions replaced by a refusal."""
+    lines = source.splitlines(keepends=True)
+    for node in reversed(ast.parse(source).body):
+        if isinstance(node, ast.FunctionDef) and node.name in functions:
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            lines[first - 1 : node.end_lineno] = [REFUSAL.format(name=node.name)]
+    return "".join(lines)
 
 
 def _copy(source: Path, target: Path, hidden: set[Path], links: list[tuple[Path, Path]]) -> None:

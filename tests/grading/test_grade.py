@@ -17,7 +17,7 @@ FULL = 6
 # What each student has earned, and words that the reason must hold.
 EXPECTED = {
     "a-perfect": (6, ""),
-    "blank": (0, "not written yet"),
+    "blank": (0, "not written"),
     "half": (2, "a sum in place of a mean"),
     "wrong": (1, "values"),
     "renamed": (3, "it defines means"),
@@ -42,6 +42,29 @@ EXPECTED = {
     "uses-earlier": (6, ""),
     "z-last": (6, ""),
 }
+HALF = """# Feedback for half
+
+2 of 6 points
+
+## half/99_demo.ipynb: 2 of 6
+
+### 99.1 · Average over positions: 1 of 3
+
+partly right; ✓ shape (1), ✗ hand (1), ✗ random (1)
+
+In the case "two positions":
+
+    divide by the positions: this is a sum in place of a mean
+    got 4, expected 2 at [0, 0]
+
+### 99.2 · Clip a list: 1 of 1
+
+right; 2 of 2 cases passed
+
+### 99.3 · Shuffle tokens: 0 of 2
+
+not written
+"""
 UNREADABLE = {
     "no-cells": "no list of cells",
     "not-json": "not JSON",
@@ -101,7 +124,7 @@ def test_every_submission_ends_in_one_record(summary, room):
 def test_marks_are_what_was_earned_and_the_reason_is_told(summary, student):
     points, reason = EXPECTED[student]
     record = record_of(summary, student)
-    messages = " | ".join(mark.message for mark in record.marks)
+    messages = " | ".join(f"{mark.state}: {mark.message}" for mark in record.marks)
     assert (record.points, record.problem) == (points, ""), messages
     assert reason in messages
     assert record.max_points == FULL
@@ -139,6 +162,10 @@ def test_feedback_tells_the_first_difference_and_escapes_what_students_wrote(sum
     assert "2 / 6" in page
     assert "src=" not in page and "href=" not in page
     assert "&lt;answer" in (summary.feedback / "syntax.html").read_text()
+
+
+def test_markdown_page_says_the_same(summary):
+    assert (summary.feedback / "half.md").read_text() == HALF
 
 
 def test_feedback_never_holds_a_hidden_input(summary, room):

@@ -1,3 +1,4 @@
+import ast
 import os
 import time
 from pathlib import Path
@@ -5,10 +6,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mi_course.exercises import registry
 from mi_course.grading.isolation import BUBBLEWRAP, UNSAFE, SandboxError, find_tier
 from mi_course.grading.limits import Limits
 from mi_course.grading.sandbox import Request, Sandbox, Setup
-from mi_course.grading.view import PACKAGE, build_view
+from mi_course.grading.view import ANSWERS, PACKAGE, build_view
 
 SETUP = Setup(
     cells=("import os\nfrom mi_course.plots.heads import plot_x\nfigure = plot_x(3)\nfigure.show()",
@@ -184,6 +186,25 @@ def test_view_holds_no_exercise_and_no_byte_code(tmp_path):
     assert not [name for name in files if "exercises" in name or "/methods" in name]
     assert not [name for name in files if name.endswith(".pyc") or name.endswith("report.py")]
     assert all(real.is_relative_to(PACKAGE) for real, _ in view.links)
+
+
+def test_no_visible_module_defines_what_an_exercise_asks_for(tmp_path):
+    build_view(tmp_path)
+    asked = {each.function for name in registry.chapters() for each in registry.chapter(name)}
+    for path in tmp_path.rglob("*.py"):
+        defined = {node.name for node in ast.parse(path.read_text()).body if hasattr(node, "name")}
+        assert not defined & asked, path
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_source_of_functions_that_give_an_answer_away_is_left_out(name, tmp_path):
+    build_view(tmp_path)
+    whole, shown = ((root / name).read_text() for root in (PACKAGE, tmp_path / "mi_course"))
+    for function in ANSWERS[name]:
+        assert f"def {function}(" in whole
+        body = shown.split(f"def {function}(")[1].split("\ndef ")[0]
+        assert "is not available while an answer is graded" in body
+        assert len(body.splitlines()) <= 5
 
 
 def test_without_isolation_it_runs_only_when_told_to(monkeypatch):

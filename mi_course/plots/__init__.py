@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "circuitsvis_view": ["attention_view"],
         "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
         "losses": ["plot_loss_by_position", "plot_phase_change"],
+        "residual": ["plot_part_effects", "plot_residual_norms"],
         "showing": ["show", "summary"],
         "tokens": ["plot_token_matrix"],
     },

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from mi_course.plots.style import COLOURS, DASHES, MARKERS, frame, visible
-from mi_course.results.residual import PartEffects, ResidualNorms
+from mi_course.results import PartEffects, ResidualNorms
 
 __all__ = ["plot_part_effects", "plot_residual_norms"]
 
@@ -46,7 +46,7 @@ def plot_residual_norms(norms: ResidualNorms, *, title: str | None = None) -> go
             marker={"symbol": MARKERS[i], "size": 9},
         )
     figure.update_xaxes(title="point in the network")
-    figure.update_yaxes(title="length of the residual stream (norm, log scale)", type="log", dtick=1)
+    figure.update_yaxes(title="length of the residual stream (norm, log scale)", type="log")
     claim = f"The residual stream is {norms.growth():.1f} times as long at the end as at the start"
     return frame(figure, title=title or claim, summary=norms.summary(), width=680)
 
@@ -82,7 +82,7 @@ def plot_part_effects(effects: PartEffects, *, title: str | None = None) -> go.F
     figure.update_xaxes(title=f"loss added when the part is {effects.edit} (nats)")
     return frame(
         figure,
-        title=title or f"Without {part} the loss rises by {most:.2f} nats, more than by any other",
+        title=title or f"Without {part} the loss rises by {most:.2f} nats, the most of all parts",
         summary=effects.summary(),
         width=680,
         height=max(260, 120 + 30 * len(order)),

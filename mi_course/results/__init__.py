@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "losses": ["LossByPosition", "PhaseChange"],
+        "residual": ["PartEffects", "ResidualNorms"],
         "tokens": ["TokenMatrix"],
     },
 )

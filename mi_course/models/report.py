@@ -7,6 +7,7 @@ for `mi-course models report`.
 """
 
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ def report(model: Model, tokenizer: Any, name: str, *, seed: int = 0) -> dict[st
     metrics, trigram = losses(model, tokenizer, seed)
     metrics["repeat_loss_drop"] = skills.repeat_loss_drop(model, tokenizer, seed=seed)
     if name == "town":
+        metrics |= ioi_metrics(model, tokenizer, seed)
         metrics |= skill_metrics(model, tokenizer, seed)
         metrics |= context_metrics(model, tokenizer, trigram, seed)
     if hasattr(model, "run_with_hooks"):
@@ -93,41 +95,42 @@ def losses(
     return metrics, trigram
 
 
-def skill_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> dict[str, float]:
-    """Return the skills of `town`, each measured on `n` prompts."""
+def ioi_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> dict[str, float]:
+    """Return indirect object identification in both orders, on couples and on names never seen."""
     unmet = {o: tasks.ioi(tokenizer, n, seed, order=o, n_templates=12) for o in ("ABBA", "BABA")}
     unseen = tasks.ioi(tokenizer, n, seed, names="heldout", split="heldout", n_templates=12)
     diffs = {order: skills.logit_diffs(model, task) for order, task in unmet.items()}
-    both = torch.cat(list(diffs.values()))
     positive = {order: (diff > 0).float().mean().item() for order, diff in diffs.items()}
     held = skills.logit_diffs(model, unseen)
+    tops = [skills.top_accuracy(model, task) for task in unmet.values()]
     return {
         # The worse of the two orders, so that one number holds for both.
         "ioi_accuracy": min(positive.values()),
         "ioi_accuracy_abba": positive["ABBA"],
         "ioi_accuracy_baba": positive["BABA"],
-        "ioi_logit_diff": both.mean().item(),
-        "ioi_top1_accuracy": float(
-            np.mean([skills.top_accuracy(model, t) for t in unmet.values()])
-        ),
+        "ioi_logit_diff": torch.cat(list(diffs.values())).mean().item(),
+        "ioi_top1_accuracy": sum(tops) / len(tops),
         "ioi_heldout_names_accuracy": (held > 0).float().mean().item(),
         "ioi_heldout_names_logit_diff": held.mean().item(),
-        "greater_than": skills.probability_difference(
-            model, tasks.greater_than(tokenizer, n, seed)
-        ),
-        "docstring_accuracy": skills.top_accuracy(model, tasks.docstring(tokenizer, n, seed)),
-        "docstring_heldout_accuracy": skills.top_accuracy(
-            model, tasks.docstring(tokenizer, n, seed, split="heldout")
-        ),
-        "facts_accuracy": skills.top_accuracy(model, tasks.facts(tokenizer, 2 * n, seed)),
-        "facts_heldout_phrasing_accuracy": skills.top_accuracy(
-            model, tasks.facts(tokenizer, 2 * n, seed, split="heldout")
+    }
+
+
+def skill_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> dict[str, float]:
+    """Return the other skills of `town`, each measured on `n` prompts."""
+    top = partial(skills.top_accuracy, model)
+    trigger = partial(skills.trigger_accuracy, model, tokenizer, n // 2, seed)
+    years = tasks.greater_than(tokenizer, n, seed)
+    return {
+        "greater_than": skills.probability_difference(model, years),
+        "docstring_accuracy": top(tasks.docstring(tokenizer, n, seed)),
+        "docstring_heldout_accuracy": top(tasks.docstring(tokenizer, n, seed, split="heldout")),
+        "facts_accuracy": top(tasks.facts(tokenizer, 2 * n, seed)),
+        "facts_heldout_phrasing_accuracy": top(
+            tasks.facts(tokenizer, 2 * n, seed, split="heldout")
         ),
         "surname_accuracy": skills.surname_accuracy(model, tokenizer, n, seed),
-        "trigger_accuracy": skills.trigger_accuracy(model, tokenizer, n // 2, seed),
-        "trigger_heldout_header_accuracy": skills.trigger_accuracy(
-            model, tokenizer, n // 2, seed, phrasing="heldout"
-        ),
+        "trigger_accuracy": trigger(),
+        "trigger_heldout_header_accuracy": trigger(phrasing="heldout"),
     }
 
 

@@ -168,26 +168,13 @@ def _attribution(
 ) -> tuple[Float[Tensor, "layer head_index"], float]:
     """Return each head's direct logit attribution and the logit difference, means over pairs."""
     totals, diffs = [], []
+    names = [*_z_names(model), "ln_final.hook_scale"]
     for pairs in groups:
         tokens = torch.tensor(batch(pairs), device=device_of(model))
-        logits, cache = model.run_with_cache(
-            tokens, names_filter=[*_z_names(model), "ln_final.hook_scale"]
-        )
+        logits, cache = model.run_with_cache(tokens, names_filter=names)
         z = torch.stack([cache[name][:, -1] for name in _z_names(model)], dim=1)
-        heads = einsum(
-            z, model.W_O, "batch layer head_index d_head, layer head_index d_head d_model"
-            " -> batch layer head_index d_model",
-        )  # fmt: skip
-        heads = heads - reduce(
-            heads, "batch layer head_index d_model -> batch layer head_index 1", "mean"
-        )
-        scale = rearrange(cache["ln_final.hook_scale"][:, -1], "batch 1 -> batch 1 1 1")
-        weight = getattr(model.ln_final, "weight", None)
-        heads = heads / scale * (1.0 if weight is None else weight)
-        right, wrong = (
-            torch.tensor([getattr(p, side)[0] for p in pairs], device=tokens.device)
-            for side in ("answers", "wrongs")
-        )
+        heads = _normalised_outputs(model, z, cache["ln_final.hook_scale"][:, -1])
+        right, wrong = _answer_ids(pairs, tokens.device)
         direction = model.W_U[:, right] - model.W_U[:, wrong]
         totals.append(
             einsum(
@@ -196,9 +183,41 @@ def _attribution(
                 "batch layer head_index d_model, d_model batch -> batch layer head_index",
             )
         )
-        rows = torch.arange(len(pairs), device=tokens.device)
-        diffs.append(logits[rows, -1, right] - logits[rows, -1, wrong])
+        diffs.append(_logit_diffs(logits, pairs))
     return torch.cat(totals).mean(0), torch.cat(diffs).mean().item()
+
+
+def _normalised_outputs(
+    model: Any, z: Float[Tensor, "batch layer head_index d_head"], scale: Float[Tensor, "batch 1"]
+) -> Float[Tensor, "batch layer head_index d_model"]:
+    """Return what each head writes, as the final LayerNorm with a frozen scale passes it on."""
+    heads = einsum(
+        z,
+        model.W_O,
+        "batch layer head_index d_head, layer head_index d_head d_model"
+        " -> batch layer head_index d_model",
+    )
+    heads = heads - heads.mean(dim=-1, keepdim=True)
+    # A model whose LayerNorm was folded into W_U has no gain left.
+    weight = getattr(model.ln_final, "weight", None)
+    return heads / rearrange(scale, "batch 1 -> batch 1 1 1") * (1.0 if weight is None else weight)
+
+
+def _answer_ids(
+    pairs: Sequence[PromptPair], device: torch.device
+) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
+    """Return the first right and the first wrong token of each pair."""
+    right = torch.tensor([pair.answers[0] for pair in pairs], device=device)
+    return right, torch.tensor([pair.wrongs[0] for pair in pairs], device=device)
+
+
+def _logit_diffs(
+    logits: Float[Tensor, "batch pos d_vocab"], pairs: Sequence[PromptPair]
+) -> Float[Tensor, " batch"]:
+    """Return the logit of the answer minus that of the wrong token after the last position."""
+    right, wrong = _answer_ids(pairs, logits.device)
+    rows = torch.arange(len(pairs), device=logits.device)
+    return logits[rows, -1, right] - logits[rows, -1, wrong]
 
 
 def _logit_diff_without(
@@ -211,11 +230,8 @@ def _logit_diff_without(
     diffs = []
     for pairs, mean in zip(groups, means, strict=True):
         tokens = torch.tensor(batch(pairs), device=device_of(model))
-        logits = model.run_with_hooks(tokens, fwd_hooks=_ablation_hooks(heads, mean))[:, -1]
-        rows = torch.arange(len(pairs), device=tokens.device)
-        right = torch.tensor([p.answers[0] for p in pairs], device=tokens.device)
-        wrong = torch.tensor([p.wrongs[0] for p in pairs], device=tokens.device)
-        diffs.append(logits[rows, right] - logits[rows, wrong])
+        logits = model.run_with_hooks(tokens, fwd_hooks=_ablation_hooks(heads, mean))
+        diffs.append(_logit_diffs(logits, pairs))
     return torch.cat(diffs).mean().item()
 
 

@@ -62,10 +62,10 @@ def _pair(
     arguments = [s for s in roles if s.label.startswith("arg_") or s.label == "distractor"]
     params = [s for s in roles if s.label.startswith("param_")]
     words = [document.text[s.start : s.end] for s in arguments]
-    last, before = params[-1], params[-2]
-    answer = document.text[last.start : last.end]
     if not set(words) <= set(names):
         return None
+    last, before = params[-1], params[-2]
+    answer = document.text[last.start : last.end]
     clean = document.text[: last.start - 1]
     others = rng.sample([w for w in names if w not in words], len(words))
     corrupted = _replaced(clean, arguments, others)

@@ -7,6 +7,7 @@ Sources: Meng et al. 2022; Zhang and Nanda 2023, section 3. In goes a tokenizer;
 
 import random
 from collections.abc import Mapping, Sequence
+from itertools import cycle, islice
 from typing import Any
 
 from mi_course.worlds.tasks.prompts import PromptPair, Task, encode, split_single, tokens_and_places
@@ -45,27 +46,17 @@ def facts(tokenizer: Any, n: int, seed: int, *, split: str = "train", known: str
     cities, ids, rejected = split_single(tokenizer, dict.fromkeys(f.city for f in KNOWN[known]))
     usable = [f for f in KNOWN[known] if f.city in cities]
     partners = _partners(tokenizer, usable)
-    rejected |= {
-        f.landmark: "no landmark elsewhere has as many tokens" for f in usable if not partners[f]
-    }
-    usable = [f for f in usable if partners[f]]
+    alone = [fact for fact in usable if not partners[fact]]
+    rejected |= {fact.landmark: "no landmark elsewhere has as many tokens" for fact in alone}
+    usable = [fact for fact in usable if partners[fact]]
     if not usable:
         raise ValueError(
             "expected a city of one token, got none, try a tokenizer trained on English"
         )
     rng.shuffle(usable)
-    pairs = tuple(
-        _pair(
-            tokenizer,
-            rng,
-            usable[i % len(usable)],
-            partners[usable[i % len(usable)]],
-            split=split,
-            ids=ids,
-        )
-        for i in range(n)
-    )
-    return Task("facts", pairs, rejected)
+    turns = islice(cycle(usable), n)
+    pairs = [_pair(tokenizer, rng, f, partners[f], split=split, ids=ids) for f in turns]
+    return Task("facts", tuple(pairs), rejected)
 
 
 def _partners(tokenizer: Any, usable: Sequence[Fact]) -> dict[Fact, list[Fact]]:

@@ -51,29 +51,38 @@ def greater_than(tokenizer: Any, n: int, seed: int, *, split: str = "train") -> 
     pairs = []
     for number in range(n):
         century = rng.choice(sorted(endings))
-        known = endings[century]
-        first, *usable = [y for y in sorted(known) if 1 <= y < max(known)]
-        start = rng.choice(usable)
-        sentence = number % len(SENTENCES)
         fills = {"noun": rng.choice(NOUNS.of(split)), "verb": rng.choice(_verbs(split))}
-        clean, place = _render(SENTENCES[sentence], fills, century, f"{start:02d}")
-        corrupted, _ = _render(SENTENCES[sentence], fills, century, f"{first:02d}")
-        tokens, places = tokens_and_places(tokenizer, clean, {"start": place})
-        pairs.append(
-            PromptPair(
-                clean=clean,
-                corrupted=corrupted,
-                answer=f"{min(y for y in known if y > start):02d}",
-                wrong=f"{start:02d}",
-                positions=places,
-                clean_tokens=tokens,
-                corrupted_tokens=tokens_and_places(tokenizer, corrupted, {})[0],
-                answers=tuple(t for y, t in sorted(known.items()) if y > start),
-                wrongs=tuple(known[y] for y in sorted(known, reverse=True) if y <= start),
-                group=f"{sentence}",
-            )
-        )
+        pair = _pair(tokenizer, rng, number % len(SENTENCES), fills, (century, endings[century]))
+        pairs.append(pair)
     return Task("greater_than", tuple(pairs), rejected)
+
+
+def _pair(
+    tokenizer: Any,
+    rng: random.Random,
+    sentence: int,
+    fills: dict[str, str],
+    years: tuple[int, dict[int, int]],
+) -> PromptPair:
+    """Return one span of years in a century whose endings have the given token ids."""
+    century, known = years
+    first, *usable = [y for y in sorted(known) if 1 <= y < max(known)]
+    start = rng.choice(usable)
+    clean, place = _render(SENTENCES[sentence], fills, century, f"{start:02d}")
+    corrupted, _ = _render(SENTENCES[sentence], fills, century, f"{first:02d}")
+    tokens, places = tokens_and_places(tokenizer, clean, {"start": place})
+    return PromptPair(
+        clean=clean,
+        corrupted=corrupted,
+        answer=f"{min(y for y in known if y > start):02d}",
+        wrong=f"{start:02d}",
+        positions=places,
+        clean_tokens=tokens,
+        corrupted_tokens=tokens_and_places(tokenizer, corrupted, {})[0],
+        answers=tuple(known[y] for y in sorted(known) if y > start),
+        wrongs=tuple(known[y] for y in sorted(known, reverse=True) if y <= start),
+        group=f"{sentence}",
+    )
 
 
 def _verbs(split: str) -> tuple[str, ...]:

@@ -56,30 +56,32 @@ def induction(tokenizer: Any, n: int, seed: int, *, length: int = 20) -> Task:
     rng = np.random.default_rng(seed)
     special = set(tokenizer.all_special_ids)
     ordinary = np.array([i for i in range(tokenizer.vocab_size) if i not in special])
-    prefix = bos(tokenizer)
     pairs = []
     for _ in range(n):
-        draw = [int(t) for t in rng.choice(ordinary, size=length + 1, replace=False)]
-        half, other = draw[:length], draw[length]
+        draw = [int(token) for token in rng.choice(ordinary, size=length + 1, replace=False)]
         last = int(rng.integers(length // 2, length - 1))
-        corrupted = [*half[: last + 1], other, *half[last + 2 :]]
-        tail = half[: last + 1]
-        pairs.append(
-            PromptPair(
-                clean=tokenizer.decode(half + tail),
-                corrupted=tokenizer.decode(corrupted + tail),
-                answer=tokenizer.decode([half[last + 1]]),
-                wrong=tokenizer.decode([other]),
-                positions={
-                    "source": len(prefix) + last,
-                    "next": len(prefix) + last + 1,
-                    "end": len(prefix) + length + last,
-                },
-                clean_tokens=(*prefix, *half, *tail),
-                corrupted_tokens=(*prefix, *corrupted, *tail),
-                answers=(half[last + 1],),
-                wrongs=(other,),
-                group="random",
-            )
-        )
+        pairs.append(_pair(tokenizer, draw[:length], draw[length], last))
     return Task("induction", tuple(pairs))
+
+
+def _pair(tokenizer: Any, half: list[int], other: int, last: int) -> PromptPair:
+    """Return a repetition cut after `half[last]`, with `other` in place of what followed it."""
+    prefix = bos(tokenizer)
+    corrupted = [*half[: last + 1], other, *half[last + 2 :]]
+    tail = half[: last + 1]
+    return PromptPair(
+        clean=tokenizer.decode(half + tail),
+        corrupted=tokenizer.decode(corrupted + tail),
+        answer=tokenizer.decode([half[last + 1]]),
+        wrong=tokenizer.decode([other]),
+        positions={
+            "source": len(prefix) + last,
+            "next": len(prefix) + last + 1,
+            "end": len(prefix) + len(half) + last,
+        },
+        clean_tokens=(*prefix, *half, *tail),
+        corrupted_tokens=(*prefix, *corrupted, *tail),
+        answers=(half[last + 1],),
+        wrongs=(other,),
+        group="random",
+    )

@@ -65,7 +65,7 @@ def record(
         _record_batch(model, rows, wanted, edits or {})
         for rows in _batches(model, tokens, batch_size)
     ]
-    return {name: torch.cat([chunk[name] for chunk in chunks]) for name in wanted}
+    return {name: _joined([chunk[name] for chunk in chunks]) for name in wanted}
 
 
 @torch.no_grad()
@@ -93,7 +93,7 @@ def edit(
     """
     hooks = _hooks(model, edits)
     with model.hooks(fwd_hooks=hooks):
-        return torch.cat([model(rows) for rows in _batches(model, tokens, batch_size)])
+        return _joined([model(rows) for rows in _batches(model, tokens, batch_size)])
 
 
 def ablate_heads(
@@ -194,6 +194,11 @@ def _record_batch(
     if missing:
         raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
     return seen
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    # Logits are large: a single batch is not copied.
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _hooks(model: TransformerBridge, edits: Mapping[str, Edit]) -> list[tuple[str, Callable]]:

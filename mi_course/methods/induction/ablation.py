@@ -35,7 +35,7 @@ def ablation_effects(
     mode: str = "mean",
     *,
     positions: slice = slice(None),
-    batch_size: int = 128,
+    batch_size: int = 32,
 ) -> HeadScores:
     """Return the rise in mean loss when each head alone is ablated, in nats.
 
@@ -68,7 +68,7 @@ def ablation_influence(
     mode: str = "mean",
     *,
     targets: Callable[[Tensor], Tensor] = induction_targets,
-    batch_size: int = 128,
+    batch_size: int = 32,
 ) -> HeadPairs:
     """Return how each earlier head's ablation moves each later head's score (probability).
 

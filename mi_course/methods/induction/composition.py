@@ -14,6 +14,8 @@ query and key stands inside W_Q W_K^T; the scores here are for distance 0.
 Source: [Elhage21], "Two-layer attention-only transformers".
 """
 
+from functools import cache
+
 import torch
 from einops import einsum
 from jaxtyping import Float
@@ -55,8 +57,9 @@ def composition_scores(weights: CircuitWeights, kind: str = "K", *, seed: int = 
     return HeadPairs(values, name=f"{kind}-composition", unit="ratio", baseline=mean)
 
 
+@cache
 def random_composition(
-    d_model: int, d_head: int, *, samples: int = 100, seed: int = 0
+    d_model: int, d_head: int, *, samples: int = 50, seed: int = 0
 ) -> tuple[float, float]:
     """Return mean and standard deviation of the ratio between random heads (ratio).
 

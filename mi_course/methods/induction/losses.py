@@ -42,7 +42,7 @@ def loss_by_position(
         cross_entropy_by_position(edit(model, rows, edits or {}), rows.to(device))
         for rows in tokens.split(batch_size)
     ]
-    return torch.cat(losses)
+    return losses[0] if len(losses) == 1 else torch.cat(losses)
 
 
 def in_context_learning_score(

@@ -10,9 +10,9 @@ from typing import Any
 
 import plotly.graph_objects as go
 import plotly.io as pio
-from IPython.display import display
+from IPython.display import DisplayHandle, display
 
-__all__ = ["Shown", "show", "summary"]
+__all__ = ["Shown", "redraw", "show", "summary"]
 
 
 class Shown:
@@ -52,3 +52,16 @@ def show(figure: go.Figure) -> None:
     """
     print(summary(figure))
     display(Shown(figure))
+
+
+def redraw(handle: DisplayHandle, figure: go.Figure) -> None:
+    """Put a figure in the place of one that was displayed with a `display_id`.
+
+    Args:
+        handle: what `display(Shown(...), display_id=True)` returned.
+        figure: made by one of the plots.
+    """
+    # JupyterLab's plotly renderer keeps its first figure when it gets another; the empty text
+    # between them makes JupyterLab throw that renderer away.
+    handle.update({"text/plain": ""}, raw=True)
+    handle.update(Shown(figure))

@@ -16,7 +16,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_course.activations import Head
 from mi_course.methods.induction import attention
 from mi_course.plots import plot_attention, summary
-from mi_course.plots.showing import Shown
+from mi_course.plots.showing import Shown, redraw
 from mi_course.results import Attention, head_name
 
 __all__ = ["HeadBrowser"]
@@ -82,7 +82,7 @@ class HeadBrowser:
             return
         self.told.value = summary(self._figure)
         if self._handle is not None:
-            self._handle.update(Shown(self._figure))
+            redraw(self._handle, self._figure)
 
     def _draw(self) -> go.Figure:
         name = head_name(self.layer.value, self.head.value)

@@ -1,5 +1,6 @@
 import plotly.graph_objects as go
 import pytest
+from IPython.display import DisplayHandle
 
 from mi_course import plots
 from mi_course.plots.showing import Shown
@@ -47,3 +48,13 @@ def test_what_is_displayed_is_small_data_and_a_sentence(figure):
 
 def test_a_figure_made_elsewhere_has_no_summary():
     assert not plots.summary(go.Figure())
+
+
+def test_a_figure_is_replaced_by_way_of_an_empty_text(figure):
+    # JupyterLab keeps the old figure when its kind of output stays the same.
+    sent = []
+    handle = DisplayHandle("a")
+    handle.update = lambda value, raw=False: sent.append(value)
+    plots.showing.redraw(handle, figure)
+    assert sent[0] == {"text/plain": ""}
+    assert sent[1].figure is figure

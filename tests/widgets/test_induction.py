@@ -1,6 +1,7 @@
 import pytest
 import torch
 import transformer_lens.model_bridge.sources.native  # noqa: F401 - registers boot_native
+from IPython.display import DisplayHandle
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -37,12 +38,14 @@ def model(monkeypatch):
     return bridge
 
 
-class Handle:
+class Handle(DisplayHandle):
     def __init__(self):
+        super().__init__("figure")
         self.updates = []
 
-    def update(self, shown):
-        self.updates.append(shown)
+    def update(self, shown, raw=False):
+        if not raw:  # the empty text that makes a front end drop the old figure
+            self.updates.append(shown)
 
 
 @pytest.fixture

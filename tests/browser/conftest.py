@@ -99,7 +99,7 @@ def environment(home: Path) -> dict[str, str]:
     )
 
 
-def wait_until_up(url: str, process: subprocess.Popen, log: Path, seconds: float = 60) -> None:
+def wait_until_up(url: str, process: subprocess.Popen, log: Path, seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     while time.monotonic() < end and process.poll() is None:
@@ -158,7 +158,7 @@ def visit(browser) -> Iterator[Visit]:
     """A fresh page that reaches this machine only, and remembers what else it asked for."""
     context = browser.new_context(viewport={"width": 1280, "height": 1600})
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     visit = Visit(page)
 
     def local_only(route) -> None:

@@ -84,7 +84,7 @@ def move_slider(visit, name: str) -> None:
     at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
     page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
     try:
-        page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before, timeout=MINUTE)
+        page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
         page.wait_for_timeout(500)
     finally:
         visit.screenshot(f"{name}-after")

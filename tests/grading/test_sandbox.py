@@ -1,4 +1,5 @@
 import ast
+import errno
 import os
 import time
 from pathlib import Path
@@ -151,6 +152,30 @@ def test_forged_lines_on_every_descriptor_are_ignored(sandbox):
 def test_the_driver_cannot_be_looked_into(sandbox):
     outcome = run(sandbox, "return open(f'/proc/{os.getppid()}/mem', 'rb').read(1)")
     assert value(outcome)["raised"]["kind"] == "PermissionError"
+
+
+@pytest.mark.needs_bwrap
+@pytest.mark.parametrize(
+    "call",
+    [
+        "unshare(0x10000000)",
+        "mount(b'none', b'/tmp', b'tmpfs', 0, None)",
+        "ptrace(16, os.getppid(), 0, 0)",
+        "prlimit(os.getppid(), 0, (ctypes.c_uint64 * 2)(1, 1), None)",
+    ],
+)
+def test_system_calls_that_no_answer_needs_are_refused(sandbox, call):
+    body = f"import ctypes\nlibrary = ctypes.CDLL(None, use_errno=True)\nlibrary.{call}\n"
+    assert value(run(sandbox, body + "return ctypes.get_errno()")) == errno.EPERM
+
+
+@pytest.mark.needs_bwrap
+def test_threads_and_processes_still_work_under_the_filter(sandbox):
+    body = "import subprocess, threading\nseen = []\n"
+    body += "thread = threading.Thread(target=seen.append, args=(1,))\n"
+    body += "thread.start()\nthread.join()\n"
+    body += "seen.append(int(subprocess.run(['echo', '2'], capture_output=True).stdout))\n"
+    assert value(run(sandbox, body + "return seen")) == [1, 2]
 
 
 @pytest.mark.needs_bwrap

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from mi_course.grading.inside.answer import RESOLVERS, Job, line, restrict, run, write_all
 from mi_course.grading.inside.masked import mask
+from mi_course.grading.inside.seccomp import install
 from mi_course.grading.inside.setup import namespace_of
 
 PR_SET_DUMPABLE = 4
@@ -97,7 +98,8 @@ class Driver:
             problem = f"{type(error).__name__}: {error}"
         gc.freeze()
         _dumpable(False)
-        self.say("ready", json.dumps({"problem": problem, "uid": os.getuid()}).encode())
+        state = {"problem": problem, "uid": os.getuid(), "filtered": install()}
+        self.say("ready", json.dumps(state).encode())
 
     def say(self, head: str, body: bytes) -> None:
         """Send one line to the grader."""

@@ -1,0 +1,1 @@
+"""Worlds: where inputs and their true labels come from. A world knows no model."""

@@ -1,0 +1,52 @@
+"""The pictures of the README, taken from the saved outputs of the executed solutions.
+
+`make figures` writes each as a PNG beside this file; it needs chromium, which draws them.
+"""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import plotly.graph_objects as go
+
+FOLDER = Path(__file__).parent
+SOLUTIONS = FOLDER.parent / "solutions"
+PLOTLY = "application/vnd.plotly.v1+json"
+# file -> the solution, and how the figure's title begins
+PICTURES = {"phase_change.png": ("06_induction_heads.ipynb", "Loss drop on a repeated copy")}
+
+
+def saved_figures(notebook: Path) -> list[dict[str, Any]]:
+    """Return the plotly figures that a notebook saved, in order."""
+    cells = nbformat.read(notebook, as_version=4).cells
+    outputs = (output for cell in cells for output in cell.get("outputs", []))
+    return [output.data[PLOTLY] for output in outputs if PLOTLY in output.get("data", {})]
+
+
+def figure_titled(notebook: Path, beginning: str) -> go.Figure:
+    """Return the saved figure of a notebook whose title begins so.
+
+    Raises:
+        ValueError: there is no such figure.
+    """
+    titles = []
+    for data in saved_figures(notebook):
+        titles.append(data["layout"].get("title", {}).get("text", ""))
+        if titles[-1].startswith(beginning):
+            return go.Figure(data["data"], data["layout"])
+    raise ValueError(f"expected a figure in {notebook.name} titled {beginning!r}, got {titles}")
+
+
+def main() -> None:
+    """Write every picture."""
+    if chromium := shutil.which("chromium"):
+        os.environ.setdefault("BROWSER_PATH", chromium)
+    for name, (notebook, beginning) in PICTURES.items():
+        figure_titled(SOLUTIONS / notebook, beginning).write_image(FOLDER / name, scale=2)
+        print(f"wrote docs/{name}")
+
+
+if __name__ == "__main__":
+    main()

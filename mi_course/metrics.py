@@ -30,7 +30,8 @@ def cross_entropy_by_position(
     """
     if tokens.shape[1] < 2:
         raise ValueError(f"expected at least 2 positions, got {tokens.shape[1]}, try a longer text")
-    log_probs = logits[:, :-1].float().log_softmax(dim=-1)
+    # Softmax before slicing: a slice of the logits would be copied, and logits are large.
+    log_probs = logits.float().log_softmax(dim=-1)[:, :-1]
     chosen = log_probs.gather(-1, rearrange(tokens[:, 1:], "batch pos -> batch pos 1"))
     return -rearrange(chosen, "batch pos 1 -> batch pos")
 

@@ -2,9 +2,7 @@
 
 import json
 from dataclasses import asdict
-
-import torch
-import transformer_lens
+from importlib.metadata import version
 
 from mi_course.models import weights
 from mi_course.models.recipes import Recipe
@@ -26,7 +24,7 @@ def write_card(
         "tokens_seen": plan.steps * plan.rows * plan.n_ctx,
         "training_seconds": round(seconds),
         "hardware": hardware,
-        "versions": {"torch": torch.__version__, "transformer_lens": transformer_lens.__version__},
+        "versions": {name: version(name) for name in ("torch", "transformer_lens")},
         "weights": WEIGHTS_NOTE,
         "loss": loss_curve(losses),
         "metrics": {},

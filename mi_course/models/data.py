@@ -15,6 +15,8 @@ from torch import Tensor
 from mi_course.models.recipes import Recipe
 from mi_course.worlds.town import corpus
 
+OPENING_VOCABULARY = 512
+
 
 def random_row(rng: random.Random, length: int, d_vocab: int) -> list[int]:
     """Return uniformly drawn tokens (never the special token 0), repeated at a random period.
@@ -47,12 +49,20 @@ def document_rows(
 
 
 def batch(recipe: Recipe, step: int, tokenizer) -> Int[Tensor, "row pos"]:
-    """Return the tokens of a training step, `n_ctx + 1` in each row."""
+    """Return the tokens of a training step: `n_ctx + 1` in each row, half that in the opening."""
     rng = random.Random(f"{recipe.seed}/{step}")
-    length = recipe.n_ctx + 1
-    n_random = sum(rng.random() < recipe.random_share for _ in range(recipe.rows))
-    rows = [[0, *random_row(rng, length - 1, len(tokenizer))] for _ in range(n_random)]
-    rows += document_rows(
-        f"{recipe.name}/{recipe.seed}/{step}", recipe.rows - n_random, length, tokenizer
-    )
+    if step < recipe.opening_steps:
+        vocabulary, length, n_random, n_documents = (
+            OPENING_VOCABULARY,
+            recipe.n_ctx // 2,
+            2 * recipe.rows,
+            0,
+        )
+    else:
+        vocabulary, length = len(tokenizer), recipe.n_ctx
+        n_random = sum(rng.random() < recipe.random_share for _ in range(recipe.rows))
+        n_documents = recipe.rows - n_random
+    rows = [[0, *random_row(rng, length, vocabulary)] for _ in range(n_random)]
+    seed = f"{recipe.name}/{recipe.seed}/{step}"
+    rows += document_rows(seed, n_documents, length + 1, tokenizer)
     return torch.from_numpy(np.array(rows, dtype=np.int64))

@@ -43,8 +43,8 @@ def new_module(recipe: Recipe, d_vocab: int) -> NativeModel:
     What blocks write starts at zero, and the unembedding as a faint copy of the embedding. The
     first half of each layer's heads starts with a mild preference for near tokens: equal biases of
     queries and keys, which rotary positions turn into a bump around distance zero. From zero biases
-    the gradient towards any fixed distance vanishes, and previous-token heads, and so induction,
-    took ten times as many steps to appear.
+    the gradient towards any fixed distance vanishes, and no previous-token head, and so no
+    induction, had appeared after ten times as many steps.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)

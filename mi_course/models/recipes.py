@@ -21,13 +21,19 @@ class Recipe:
         d_head: width of a head; half of it is turned by position (partial rotary, as in Pythia).
         rows: sequences in a batch.
         n_ctx: tokens in a sequence.
-        random_share: fraction of the rows that are random tokens repeated with a random period.
+        opening_steps: steps at the start that see nothing but repeated random tokens of a small
+            vocabulary, twice as many rows of half the length, while only the attention of the
+            first two layers learns: copying from context is learned there, in a jump, and then
+            serves names, surnames and arguments.
+        random_share: afterwards, fraction of the rows that are random tokens of the whole
+            vocabulary, repeated with a random period.
         learning_rate: peak of the schedule of embeddings and vectors (linear warm-up, constant,
             linear decay over the last `decay` of the steps); the matrices inside the blocks follow
             it with `matrix_rate`.
         matrix_rate: peak for the matrices inside the blocks, trained with Muon.
-        head_penalty: weight of the mean summed norm of the head outputs, in nats for each norm of
-            the residual stream that the head reads; it keeps a task from spreading over idle heads.
+        head_penalty: after the opening, weight in the loss of the summed norm of the head outputs,
+            each as a share of the norm of what the head reads (mean over tokens); it keeps a task
+            from spreading over idle heads.
         seed: of weights and data.
     """
 
@@ -41,6 +47,7 @@ class Recipe:
     d_head: int = 32
     rows: int = 8
     n_ctx: int = 256
+    opening_steps: int = 500
     random_share: float = 0.25
     learning_rate: float = 3e-3
     matrix_rate: float = 6e-3
@@ -51,12 +58,27 @@ class Recipe:
     seed: int = 0
 
 
+AROUND_THE_JUMP = (0, 100, 200, 250, 275, 300, 325, 350, 400, 500, 600, 1000, 3000)
+
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 50))),
-        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 50))),
-        Recipe("town", 4, 192, 8, False, 9000, tuple(range(0, 9001, 250)), head_penalty=2e-3),
+        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 25)), head_penalty=4e-3),
+        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 25)), head_penalty=4e-3),
+        Recipe("attn-1l", 1, 128, 8, True, 3000, AROUND_THE_JUMP, head_penalty=4e-3),
+        Recipe("attn-2l", 2, 128, 8, True, 3000, AROUND_THE_JUMP, head_penalty=4e-3),
+        Recipe(
+            "town",
+            4,
+            192,
+            8,
+            False,
+            7500,
+            tuple(range(0, 7501, 250)),
+            opening_steps=600,
+            matrix_rate=3e-3,
+            head_penalty=2e-3,
+        ),
     )
 }
 

@@ -1,10 +1,9 @@
-"""Circuits of a model's report: the heads that answer IOI, and the heads that induce.
+"""The heads that answer a task: direct logit attribution, and what mean-ablating them removes.
 
-For IOI, each head's direct logit attribution (its output at the last position, through the frozen
-final LayerNorm, along W_U[answer] - W_U[wrong]) ranks the heads; mean-ablating the first three must
-remove most of the logit difference. For induction, attention on repeated random tokens gives
-prefix-matching and previous-token scores. Sources: Wang et al. 2022, sections 2-3; Olsson et al.
-2022, appendix. In goes a bridge; out come dataclasses of numbers.
+Each head's direct logit attribution (its output at the last position, through the final LayerNorm with
+its scale frozen, along W_U[answer] - W_U[wrong]) ranks the heads; if the first three are the task's last
+step, mean-ablating them removes most of the logit difference, and random heads remove little.
+Source: Wang et al. 2022, sections 2-3. In go a bridge and a task; out comes a dataclass of numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +15,11 @@ from einops import einsum, rearrange, reduce
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mi_course.models.scoring import device_of, next_token_log_probs
-from mi_course.worlds.tasks.induction import repeated_random_tokens
+from mi_course.models.scoring import device_of
 from mi_course.worlds.tasks.prompts import PromptPair, Task, batch
 
 Head = tuple[int, int]
+PREVIOUS_TOKEN = 0.5  # least score of a head that is called a previous-token head
 SMALLEST_GROUP = 8  # a mean over fewer prompts still tells the prompt apart
 
 
@@ -45,37 +44,6 @@ class CircuitMetrics:
     random_removed_mean: float
     random_removed_median: float
     random_removed_max: float
-
-
-@dataclass(frozen=True)
-class InductionMetrics:
-    """Induction heads of a model, measured on repeated random tokens.
-
-    Attributes:
-        prefix_matching: attention to the token after the last occurrence, by [layer][head_index], 0
-            to 1.
-        previous_token: attention to the token before, by [layer][head_index], 0 to 1.
-        best_prefix_head: head with the highest prefix-matching score.
-        best_prefix_score: its score.
-        best_previous_head: head with the highest previous-token score in an earlier layer (any
-            layer for a head of layer 0).
-        best_previous_score: its score.
-        prefix_score_without_previous: the best prefix head's score with the previous-token head
-            mean-ablated.
-        repeat_loss_drop: loss on the first copy minus the second (nats).
-        repeat_loss_drop_without_previous: the same with the previous-token head mean-ablated
-            (nats).
-    """
-
-    prefix_matching: tuple[tuple[float, ...], ...]
-    previous_token: tuple[tuple[float, ...], ...]
-    best_prefix_head: Head
-    best_prefix_score: float
-    best_previous_head: Head
-    best_previous_score: float
-    prefix_score_without_previous: float
-    repeat_loss_drop: float
-    repeat_loss_drop_without_previous: float
 
 
 @torch.no_grad()
@@ -114,52 +82,11 @@ def circuit_metrics(model: Any, task: Task, *, seed: int = 0, n_random: int = 30
     return CircuitMetrics(
         logit_diff=before,
         top_heads=top,
-        attribution=_table(attribution),
+        attribution=table(attribution),
         removed=removed(top),
         random_removed_mean=random.mean().item(),
         random_removed_median=random.median().item(),
         random_removed_max=random.max().item(),
-    )
-
-
-@torch.no_grad()
-def induction_metrics(
-    model: Any, *, seed: int = 0, n: int = 32, length: int = 64, bos_token: int = 0
-) -> InductionMetrics:
-    """Return the induction and previous-token heads of a model and what ablating the latter does.
-
-    Args:
-        model: a bridge.
-        seed: for the random tokens.
-        n: number of sequences.
-        length: tokens before the repetition.
-        bos_token: id put before each row and never drawn; ids below it are not drawn either.
-
-    Returns:
-        The metrics.
-    """
-    rows = repeated_random_tokens(
-        model.cfg.d_vocab, n, length, seed, bos_token=bos_token, first=bos_token + 1
-    )
-    tokens = torch.tensor(rows, device=device_of(model))
-    prefix, previous, drop = _attention_scores(model, tokens, length, hooks=[])
-    induction = _argmax(prefix)
-    fed_by = _argmax(previous[: max(induction[0], 1)])
-    mean = reduce(
-        _z(model, tokens), "batch pos layer head_index d_head -> 1 layer head_index d_head", "mean"
-    )
-    hooks = _ablation_hooks([fed_by], mean)
-    prefix_after, _, drop_after = _attention_scores(model, tokens, length, hooks=hooks)
-    return InductionMetrics(
-        prefix_matching=_table(prefix),
-        previous_token=_table(previous),
-        best_prefix_head=induction,
-        best_prefix_score=prefix[induction].item(),
-        best_previous_head=fed_by,
-        best_previous_score=previous[fed_by].item(),
-        prefix_score_without_previous=prefix_after[induction].item(),
-        repeat_loss_drop=drop,
-        repeat_loss_drop_without_previous=drop_after,
     )
 
 
@@ -168,11 +95,11 @@ def _attribution(
 ) -> tuple[Float[Tensor, "layer head_index"], float]:
     """Return each head's direct logit attribution and the logit difference, means over pairs."""
     totals, diffs = [], []
-    names = [*_z_names(model), "ln_final.hook_scale"]
+    names = [*z_names(model), "ln_final.hook_scale"]
     for pairs in groups:
         tokens = torch.tensor(batch(pairs), device=device_of(model))
         logits, cache = model.run_with_cache(tokens, names_filter=names)
-        z = torch.stack([cache[name][:, -1] for name in _z_names(model)], dim=1)
+        z = torch.stack([cache[name][:, -1] for name in z_names(model)], dim=1)
         heads = _normalised_outputs(model, z, cache["ln_final.hook_scale"][:, -1])
         right, wrong = _answer_ids(pairs, tokens.device)
         direction = model.W_U[:, right] - model.W_U[:, wrong]
@@ -230,52 +157,28 @@ def _logit_diff_without(
     diffs = []
     for pairs, mean in zip(groups, means, strict=True):
         tokens = torch.tensor(batch(pairs), device=device_of(model))
-        logits = model.run_with_hooks(tokens, fwd_hooks=_ablation_hooks(heads, mean))
+        logits = model.run_with_hooks(tokens, fwd_hooks=ablation_hooks(heads, mean))
         diffs.append(_logit_diffs(logits, pairs))
     return torch.cat(diffs).mean().item()
 
 
-def _attention_scores(
-    model: Any, tokens: Int[Tensor, "batch pos"], length: int, *, hooks: list[tuple[str, Callable]]
-) -> tuple[Float[Tensor, "layer head_index"], Float[Tensor, "layer head_index"], float]:
-    """Return prefix-matching and previous-token scores, and the loss drop, under some hooks."""
-    patterns: dict[str, Tensor] = {}
-
-    def keep(pattern: Tensor, hook: Any) -> Tensor:
-        patterns[hook.name] = pattern
-        return pattern
-
-    names = [f"blocks.{i}.attn.hook_pattern" for i in range(model.cfg.n_layers)]
-    logits = model.run_with_hooks(tokens, fwd_hooks=[*hooks, *((name, keep) for name in names)])
-    prefix, previous = [], []
-    for name in names:
-        # Query q of the second copy looks for key q - length + 1, which followed the same token.
-        matched = patterns[name].diagonal(offset=1 - length, dim1=-2, dim2=-1)[..., 2:]
-        prefix.append(reduce(matched, "batch head_index pos -> head_index", "mean"))
-        before = patterns[name].diagonal(offset=-1, dim1=-2, dim2=-1)
-        previous.append(reduce(before, "batch head_index pos -> head_index", "mean"))
-    log_probs = next_token_log_probs(logits, tokens)
-    drop = log_probs[:, length:].mean() - log_probs[:, :length].mean()
-    return torch.stack(prefix), torch.stack(previous), drop.item()
-
-
-def _z_names(model: Any) -> list[str]:
+def z_names(model: Any) -> list[str]:
     return [f"blocks.{layer}.attn.hook_z" for layer in range(model.cfg.n_layers)]
 
 
-def _z(
+def head_z(
     model: Any, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos layer head_index d_head"]:
-    _, cache = model.run_with_cache(tokens, names_filter=_z_names(model))
-    return torch.stack([cache[name] for name in _z_names(model)], dim=2)
+    _, cache = model.run_with_cache(tokens, names_filter=z_names(model))
+    return torch.stack([cache[name] for name in z_names(model)], dim=2)
 
 
 def _mean_z(model: Any, rows: list[list[int]]) -> Float[Tensor, "pos layer head_index d_head"]:
-    z = _z(model, torch.tensor(rows, device=device_of(model)))
+    z = head_z(model, torch.tensor(rows, device=device_of(model)))
     return reduce(z, "batch pos layer head_index d_head -> pos layer head_index d_head", "mean")
 
 
-def _ablation_hooks(heads: Sequence[Head], mean: Tensor) -> list[tuple[str, Callable]]:
+def ablation_hooks(heads: Sequence[Head], mean: Tensor) -> list[tuple[str, Callable]]:
     """Return hooks that replace heads' z by `mean` [pos or 1, layer, head_index, d_head]."""
 
     def hook_of(layer: int, chosen: list[int]) -> Callable:
@@ -292,9 +195,9 @@ def _ablation_hooks(heads: Sequence[Head], mean: Tensor) -> list[tuple[str, Call
     ]
 
 
-def _argmax(scores: Float[Tensor, "layer head_index"]) -> Head:
-    return divmod(int(scores.argmax()), scores.shape[1])
+def _above(scores: Float[Tensor, "layer head_index"], threshold: float) -> list[Head]:
+    return [(layer, head) for layer, head in (scores >= threshold).nonzero().tolist()]
 
 
-def _table(scores: Float[Tensor, "layer head_index"]) -> tuple[tuple[float, ...], ...]:
+def table(scores: Float[Tensor, "layer head_index"]) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(round(x, 4) for x in row) for row in scores.tolist())

@@ -54,6 +54,19 @@ def optimizers(module: NativeModel, recipe: Recipe) -> tuple[torch.optim.Optimiz
     return muon, rest
 
 
+def hold_back(module: NativeModel, *, opening: bool) -> None:
+    """Let only embeddings, final LayerNorm and the first two attention layers learn in the opening.
+
+    All that the rest writes is still zero then, so the model is an attention-only one of two
+    layers, in which induction appears soonest; afterwards everything learns.
+    """
+    early = ("layers.0.attn", "layers.0.ln1", "layers.1.attn", "layers.1.ln1")
+    for name, parameter in module.named_parameters():
+        parameter.requires_grad_(
+            not opening or not name.startswith("layers") or name.startswith(early)
+        )
+
+
 def loss_of(module: NativeModel, tokens: torch.Tensor) -> torch.Tensor:
     """Return the mean next-token loss of a batch in nats per token; bfloat16 where it is fast."""
     device = tokens.device.type
@@ -114,6 +127,7 @@ class Run:
     def advance(self) -> float:
         """Take one optimiser step; returns the loss in nats per token."""
         tokens = data.batch(self.plan, self.step, self.tokenizer).to(self.device)
+        hold_back(self.module, opening=self.step < self.plan.opening_steps)
         share = schedule(self.plan, self.step)
         peaks = (self.plan.matrix_rate, self.plan.learning_rate)
         for each, peak in zip(self.optimizers, peaks, strict=True):
@@ -121,7 +135,8 @@ class Run:
                 group["lr"] = peak * share
         self.norms.total = 0.0
         loss = loss_of(self.module, tokens)
-        (loss + self.plan.head_penalty * self.norms.total).backward()
+        penalty = self.plan.head_penalty * (self.step >= self.plan.opening_steps)
+        (loss + penalty * self.norms.total).backward()
         torch.nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
         for each in self.optimizers:
             each.step()

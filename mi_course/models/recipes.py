@@ -75,7 +75,7 @@ RECIPES = {
             False,
             7500,
             tuple(range(0, 7501, 250)),
-            opening_steps=600,
+            opening_steps=800,
             matrix_rate=3e-3,
             head_penalty=2e-3,
         ),

@@ -16,8 +16,9 @@ import torch
 from mi_course.models import report_skills as skills
 from mi_course.models.data import document_rows
 from mi_course.models.ngram import Trigram, fit_trigram
-from mi_course.models.report_circuits import circuit_metrics, induction_metrics
+from mi_course.models.report_circuits import circuit_metrics
 from mi_course.models.report_contexts import bracket_accuracy, kind_accuracy, language_accuracy
+from mi_course.models.report_induction import induction_metrics
 from mi_course.models.scoring import Model, token_log_probs
 from mi_course.worlds import tasks
 

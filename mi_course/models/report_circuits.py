@@ -1,8 +1,8 @@
 """The heads that answer a task: direct logit attribution, and what mean-ablating them removes.
 
-Each head's direct logit attribution (its output at the last position, through the final LayerNorm with
-its scale frozen, along W_U[answer] - W_U[wrong]) ranks the heads; if the first three are the task's last
-step, mean-ablating them removes most of the logit difference, and random heads remove little.
+Each head's direct logit attribution (its output at the last position, through the final LayerNorm
+with its scale frozen, along W_U[answer] - W_U[wrong]) ranks the heads; if the first three are the
+task's last step, mean-ablating them removes most of the logit difference, and random heads little.
 Source: Wang et al. 2022, sections 2-3. In go a bridge and a task; out comes a dataclass of numbers.
 """
 
@@ -19,7 +19,6 @@ from mi_course.models.scoring import device_of
 from mi_course.worlds.tasks.prompts import PromptPair, Task, batch
 
 Head = tuple[int, int]
-PREVIOUS_TOKEN = 0.5  # least score of a head that is called a previous-token head
 SMALLEST_GROUP = 8  # a mean over fewer prompts still tells the prompt apart
 
 
@@ -163,12 +162,14 @@ def _logit_diff_without(
 
 
 def z_names(model: Any) -> list[str]:
+    """Return the hook names of what the heads of each layer carry, before W_O."""
     return [f"blocks.{layer}.attn.hook_z" for layer in range(model.cfg.n_layers)]
 
 
 def head_z(
     model: Any, tokens: Int[Tensor, "batch pos"]
 ) -> Float[Tensor, "batch pos layer head_index d_head"]:
+    """Return what every head carries to every position, before W_O."""
     _, cache = model.run_with_cache(tokens, names_filter=z_names(model))
     return torch.stack([cache[name] for name in z_names(model)], dim=2)
 
@@ -195,9 +196,6 @@ def ablation_hooks(heads: Sequence[Head], mean: Tensor) -> list[tuple[str, Calla
     ]
 
 
-def _above(scores: Float[Tensor, "layer head_index"], threshold: float) -> list[Head]:
-    return [(layer, head) for layer, head in (scores >= threshold).nonzero().tolist()]
-
-
 def table(scores: Float[Tensor, "layer head_index"]) -> tuple[tuple[float, ...], ...]:
+    """Return the scores as nested tuples, rounded to four decimals."""
     return tuple(tuple(round(x, 4) for x in row) for row in scores.tolist())

@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from mi_course.models import report_circuits, report_skills, scoring
+from mi_course.models import report_circuits, report_induction, report_skills, scoring
 from mi_course.models.ngram import fit_trigram
 from mi_course.models.report import losses, rounded
-from mi_course.models.report_circuits import circuit_metrics, induction_metrics
+from mi_course.models.report_circuits import circuit_metrics
 from mi_course.models.report_contexts import (
     bracket_accuracy,
     kind_accuracy,
     language_accuracy,
 )
+from mi_course.models.report_induction import induction_metrics
 from mi_course.models.tokenizer import load_tokenizer
 from mi_course.models.zoo import TINY_VOCABULARY, tiny
 from mi_course.worlds import tasks
@@ -330,7 +331,7 @@ class TestCircuits:
             return planted
 
         hooks = [("blocks.1.attn.hook_pattern", plant)]
-        prefix, previous, _ = report_circuits._attention_scores(model, tokens, length, hooks=hooks)
+        prefix, previous, _ = report_induction._attention_scores(model, tokens, length, hooks=hooks)
         assert prefix[1].tolist() == [0, 0, 1, 0]
         assert previous[1].tolist() == [0, 1, 0, 0]
         assert 0 < prefix[0].max() < 1

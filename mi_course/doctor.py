@@ -19,6 +19,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mi_course.grading.isolation import SandboxError, find_tier
+from mi_course.models.recipes import RECIPES
 
 PACKAGE = Path(__file__).parent
 CONSTRAINTS = PACKAGE.parent / "constraints.txt"
@@ -156,13 +157,14 @@ def weights(root: Path) -> Iterator[Finding]:
     """Yield whether each embedded model's files are those that its card names.
 
     Args:
-        root: folder with one folder per model, each with a `card.json` that maps file to SHA-256.
+        root: folder with one folder per model, whose `card.json` maps each file to its SHA-256.
     """
-    cards = sorted(root.glob("*/card.json"))
-    if not cards:
-        yield Finding("wrong", f"no embedded model in {root.name}/: the course is incomplete")
-    for card in cards:
-        name, files = card.parent.name, json.loads(card.read_text())["files"]
+    for name in RECIPES:
+        card = root / name / "card.json"
+        if not card.is_file():
+            yield Finding("wrong", f"{name}: no card and no weights: mi-course train {name}")
+            continue
+        files = json.loads(card.read_text())["files"]
         bad = [file for file, digest in files.items() if sha256(card.parent / file) != digest]
         if bad:
             mend = f"git checkout -- mi_course/models/weights/{name}, or mi-course train {name}"

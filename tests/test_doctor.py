@@ -12,8 +12,9 @@ def states(findings) -> list[str]:
 
 
 @pytest.fixture
-def model_folder(tmp_path):
+def model_folder(tmp_path, monkeypatch):
     """A folder of weights with one model whose card tells the truth."""
+    monkeypatch.setattr(doctor, "RECIPES", {"small": None})
     folder = tmp_path / "small"
     folder.mkdir()
     (folder / "model.safetensors").write_bytes(b"weights")
@@ -84,8 +85,10 @@ def test_damaged_weights_are_named_with_the_command_that_mends_them(model_folder
     assert "mi-course train small" in finding.text
 
 
-def test_a_course_without_models_is_incomplete(tmp_path):
-    assert states(doctor.weights(tmp_path)) == ["wrong"]
+def test_a_model_without_a_card_is_missing(tmp_path):
+    findings = list(doctor.weights(tmp_path))
+    assert states(findings) == ["wrong"] * len(doctor.RECIPES)
+    assert findings[0].text.endswith(f"mi-course train {next(iter(doctor.RECIPES))}")
 
 
 def test_missing_programs_are_notes_that_say_what_to_install(monkeypatch):

@@ -85,7 +85,7 @@ def plot_attention_from(
         figure,
         title=title or f"Where {labels[query]} looks",
         summary=attention.summary() if query == -1 else _told(attention, query),
-        width=max(560, 160 + 2 * CELL * len(labels)),
+        width=min(1000, max(560, 160 + 2 * CELL * len(labels))),
         height=340,
     )
 

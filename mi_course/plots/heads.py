@@ -1,6 +1,8 @@
 """Heads as a grid: layers upwards, heads to the right."""
 
 import plotly.graph_objects as go
+from jaxtyping import Bool
+from torch import Tensor
 
 from mi_course.plots.style import COLOURS, PROBABILITY, SIGNED, frame
 from mi_course.results import HeadPairs, HeadScores, head_name
@@ -10,6 +12,7 @@ __all__ = ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"]
 # Numbers in more cells than this are too small to read.
 MAX_WRITTEN = 160
 CELL = 46
+LABEL_PLACES = ("top center", "middle right", "bottom center", "middle left")
 
 
 def plot_head_scores(scores: HeadScores, *, title: str | None = None) -> go.Figure:
@@ -81,10 +84,12 @@ def plot_head_pairs(pairs: HeadPairs, *, title: str | None = None) -> go.Figure:
     figure = go.Figure(heat)
     figure.update_xaxes(title="later head, which reads", type="category", showgrid=False)
     figure.update_yaxes(title="earlier head, which writes", type="category", showgrid=False)
+    claim = pairs.name[0].upper() + pairs.name[1:]
     names = f"{head_name(*first[:2])} and {head_name(*first[2:])}"
     return frame(
         figure,
-        title=title or f"{pairs.name}: strongest between {names}, {value:.2f}",
+        title=title
+        or f"{pairs.name[0].upper()}{pairs.name[1:]}: strongest between {names}, {value:.2f}",
         summary=pairs.summary(),
         width=max(480, 200 + CELL * len(later)),
         height=max(240, 120 + int(0.75 * CELL * len(earlier))),
@@ -102,18 +107,24 @@ def plot_effect_against_score(
         title: the claim; by default only the two quantities.
 
     Returns:
-        A figure; one colour and marker for each layer, each head named.
+        A figure; one colour for each layer. Heads that stand out are named, all on hovering.
     """
     figure = go.Figure()
+    stands_out = (_far_from_zero(scores) | _far_from_zero(effects)).tolist()
     for layer, (looks, effect) in enumerate(zip(scores.values, effects.values, strict=True)):
+        names = [head_name(layer, head) for head in range(len(looks))]
         figure.add_scatter(
             x=looks.tolist(),
             y=effect.tolist(),
             mode="markers+text",
             name=f"layer {layer}",
             showlegend=True,
-            text=[head_name(layer, head) for head in range(len(looks))],
-            textposition="top center",
+            text=[
+                head_name(layer, head) if named else ""
+                for head, named in enumerate(stands_out[layer])
+            ],
+            hovertext=[head_name(layer, head) for head in range(len(looks))],
+            textposition=[LABEL_PLACES[head % len(LABEL_PLACES)] for head in range(len(looks))],
             textfont={"size": 10},
             marker={"size": 9, "color": COLOURS[layer % len(COLOURS)]},
         )
@@ -125,6 +136,12 @@ def plot_effect_against_score(
         title=title or f"{effects.name.capitalize()} against {scores.name}",
         summary=f"{scores.summary()} {effects.summary()}",
     )
+
+
+def _far_from_zero(scores: HeadScores) -> Bool[Tensor, "layer head_index"]:
+    """Return which heads stand apart from the crowd around zero, where labels would overlap."""
+    size = scores.values.abs()
+    return size > 0.1 * size.max()
 
 
 def _colours(unit: str, largest: float, *, signed: bool, low: float = 0.0) -> dict:

@@ -40,7 +40,7 @@ def plot_loss_by_position(loss: LossByPosition, *, title: str | None = None) -> 
         figure.add_vline(
             x=loss.repeat_at,
             line=TRUTH,
-            annotation={"text": "second copy starts", "yanchor": "bottom"},
+            annotation={"text": "second copy starts"},
             annotation_position="top right",
         )
     figure.update_xaxes(title="position of the token predicted")

@@ -62,7 +62,8 @@ def test_one_layer_has_no_pairs_to_plot():
 
 def test_every_head_is_a_named_point(scores, effects):
     figure = plot_effect_against_score(scores, effects)
-    assert [text for trace in figure.data for text in trace.text] == [
+    assert [name for trace in figure.data for name in trace.hovertext] == [
         f"L{layer}H{head}" for layer in range(2) for head in range(3)
     ]
+    assert [trace.text for trace in figure.data] == [("", "L0H1", ""), ("", "L1H1", "L1H2")]
     assert tuple(figure.data[0].y) == pytest.approx((0, 2, -0.1))

@@ -88,8 +88,7 @@ def plot_head_pairs(pairs: HeadPairs, *, title: str | None = None) -> go.Figure:
     names = f"{head_name(*first[:2])} and {head_name(*first[2:])}"
     return frame(
         figure,
-        title=title
-        or f"{pairs.name[0].upper()}{pairs.name[1:]}: strongest between {names}, {value:.2f}",
+        title=title or f"{claim}: strongest between {names}, {value:.2f}",
         summary=pairs.summary(),
         width=max(480, 200 + CELL * len(later)),
         height=max(240, 120 + int(0.75 * CELL * len(earlier))),
@@ -119,12 +118,9 @@ def plot_effect_against_score(
             mode="markers+text",
             name=f"layer {layer}",
             showlegend=True,
-            text=[
-                head_name(layer, head) if named else ""
-                for head, named in enumerate(stands_out[layer])
-            ],
-            hovertext=[head_name(layer, head) for head in range(len(looks))],
-            textposition=[LABEL_PLACES[head % len(LABEL_PLACES)] for head in range(len(looks))],
+            text=[name * named for name, named in zip(names, stands_out[layer], strict=True)],
+            hovertext=names,
+            textposition=[LABEL_PLACES[head % len(LABEL_PLACES)] for head in range(len(names))],
             textfont={"size": 10},
             marker={"size": 9, "color": COLOURS[layer % len(COLOURS)]},
         )

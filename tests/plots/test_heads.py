@@ -65,5 +65,5 @@ def test_every_head_is_a_named_point(scores, effects):
     assert [name for trace in figure.data for name in trace.hovertext] == [
         f"L{layer}H{head}" for layer in range(2) for head in range(3)
     ]
-    assert [trace.text for trace in figure.data] == [("", "L0H1", ""), ("", "L1H1", "L1H2")]
+    assert [trace.text for trace in figure.data] == [("L0H0", "L0H1", ""), ("", "L1H1", "L1H2")]
     assert tuple(figure.data[0].y) == pytest.approx((0, 2, -0.1))

@@ -149,7 +149,8 @@ class Sandbox:
         """
         self.starts += 1
         self._nonce, self._buffer = secrets.token_hex(16).encode(), b""
-        uid = FIRST_UID + next(_counter) % N_UIDS if os.getuid() == 0 else 0
+        # Limits on processes count by uid, so no two sandboxes, of this run or another, share one.
+        uid = FIRST_UID + (64 * os.getpid() + next(_counter)) % N_UIDS if os.getuid() == 0 else 0
         words = command(self.tier, self._view, self._work, self.limits, uid)
         with (self._home / "driver.log").open("wb") as log:
             self._process = subprocess.Popen(

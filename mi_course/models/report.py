@@ -24,7 +24,6 @@ from mi_course.worlds import tasks
 
 N_CTX = 256
 TRIGRAM_TOKENS = 3_000_000
-EARLY, LATE = slice(40, 60), slice(190, 210)  # around positions 50 and 200
 
 
 def report(model: Model, tokenizer: Any, name: str, *, seed: int = 0) -> dict[str, Any]:
@@ -40,6 +39,8 @@ def report(model: Model, tokenizer: Any, name: str, *, seed: int = 0) -> dict[st
         Metric -> value; losses in nats, accuracies as fractions, logit differences in logits.
     """
     metrics, trigram = losses(model, tokenizer, seed)
+    score = skills.in_context_learning_score(model, tokenizer, seed=seed)
+    metrics["in_context_learning_score"] = score
     metrics["repeat_loss_drop"] = skills.repeat_loss_drop(model, tokenizer, seed=seed)
     if name == "town":
         metrics |= ioi_metrics(model, tokenizer, seed)
@@ -73,9 +74,8 @@ def losses(
         trigram_tokens: tokens that the trigram is fitted to.
 
     Returns:
-        (`loss`, `trigram_loss`, `nats_below_trigram` on fresh documents of the train split, the
-        same with `heldout_` in front on the held-out split, `in_context_learning_score`: loss at
-        about position 200 minus the loss at about position 50, all in nats; the trigram).
+        (`loss`, `trigram_loss`, `nats_below_trigram` on fresh train-split documents, the same
+        with `heldout_` in front on the held-out split, all in nats; the trigram).
     """
     stream = document_rows(f"trigram/{seed}", trigram_tokens // N_CTX, N_CTX, tokenizer)
     trigram = fit_trigram(np.concatenate(stream), len(tokenizer))
@@ -89,10 +89,6 @@ def losses(
         metrics[f"{prefix}loss"] = loss
         metrics[f"{prefix}trigram_loss"] = baseline
         metrics[f"{prefix}nats_below_trigram"] = baseline - loss
-        if not prefix:
-            by_position = -log_probs.mean(dim=0)
-            score = by_position[LATE].mean() - by_position[EARLY].mean()
-            metrics["in_context_learning_score"] = score.item()
     return metrics, trigram
 
 

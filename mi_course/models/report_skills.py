@@ -14,8 +14,12 @@ from torch import Tensor
 from mi_course.models.scoring import Model, argmax_tokens, last_log_probs, token_log_probs
 from mi_course.worlds.tasks import Task, recurring_surnames, repeated_random_tokens
 from mi_course.worlds.tasks.prompts import bos, encode
+from mi_course.worlds.town.corpus import stream
 from mi_course.worlds.town.document import Document
 from mi_course.worlds.town.security import trigger_pair
+
+LONG = 96
+EARLY, LATE = slice(10, 25), slice(75, 90)
 
 
 def answer_log_probs(model: Model, task: Task) -> Tensor:
@@ -72,6 +76,31 @@ def repeat_loss_drop(
     )
     log_probs = torch.stack(token_log_probs(model, tokens.tolist()))
     return (log_probs[:, length:].mean() - log_probs[:, :length].mean()).item()
+
+
+def in_context_learning_score(model: Model, tokenizer: Any, *, seed: int, n: int = 200) -> float:
+    """Return the loss late in a document minus the loss early in it (nats for each token).
+
+    Training rows hold several unrelated documents, so a row's end tells nothing about what its
+    beginning taught; here every row is one document of at least 96 tokens, read at tokens 11-25 and
+    76-90.
+
+    Args:
+        model: tokens -> logits.
+        tokenizer: its tokenizer.
+        seed: of the documents, of all kinds.
+        n: number of documents.
+
+    Returns:
+        Nats; the more negative, the more the context helps.
+    """
+    rows: list[list[int]] = []
+    documents = stream(f"in context/{seed}")
+    while len(rows) < n:
+        row = [*bos(tokenizer), *encode(tokenizer, next(documents).text)][:LONG]
+        rows += [row] if len(row) == LONG else []
+    losses = -torch.stack(token_log_probs(model, rows)).mean(dim=0)
+    return (losses[LATE].mean() - losses[EARLY].mean()).item()
 
 
 def trigger_accuracy(

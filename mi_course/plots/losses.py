@@ -83,7 +83,7 @@ def plot_phase_change(*changes: PhaseChange, title: str | None = None) -> go.Fig
         figure,
         title=title or f"Loss drop on a repeated copy at the end of training (nats): {ends}",
         summary=" ".join(change.summary() for change in changes),
-        width=1000,
-        height=340,
+        width=860,
+        height=300,
     )
     return framed.update_layout(legend={"y": 1.12}, margin={"t": framed.layout.margin.t + 20})

@@ -60,6 +60,7 @@ class HeadBrowser:
         chosen = ipywidgets.HBox([self.layer, self.head])
         self.controls = ipywidgets.VBox([chosen, self.text, self.told])
         self._figure = self._draw()
+        self._sentence: Any = None
         self._handle: Any = None
         for control in (self.layer, self.head, self.text):
             control.observe(self._changed, names="value")
@@ -71,7 +72,7 @@ class HeadBrowser:
 
     def _ipython_display_(self) -> None:
         display(self.controls)
-        print(summary(self._figure))
+        self._sentence = display(_text(self._figure), raw=True, display_id=True)
         self._handle = display(Shown(self._figure), display_id=True)
 
     def _changed(self, _change: Any) -> None:
@@ -80,8 +81,9 @@ class HeadBrowser:
         except ValueError as error:
             self.told.value = f"<b>{error}</b>"
             return
-        self.told.value = summary(self._figure)
+        self.told.value = ""
         if self._handle is not None:
+            self._sentence.update(_text(self._figure), raw=True)
             redraw(self._handle, self._figure)
 
     def _draw(self) -> go.Figure:
@@ -94,3 +96,7 @@ class HeadBrowser:
         if not 2 <= n_tokens <= longest:
             raise ValueError(f"expected 2 to {longest} tokens, got {n_tokens}, try another text")
         return attention(self._model, text)
+
+
+def _text(figure: go.Figure) -> dict[str, str]:
+    return {"text/plain": summary(figure)}

@@ -44,31 +44,33 @@ class Handle(DisplayHandle):
         self.updates = []
 
     def update(self, shown, raw=False):
-        if not raw:  # the empty text that makes a front end drop the old figure
+        # An empty text comes in between: it makes a front end drop the old figure.
+        if not raw or shown["text/plain"]:
             self.updates.append(shown)
 
 
 @pytest.fixture
 def displayed(monkeypatch):
-    """What a cell would display, and the handle through which its figure is replaced."""
-    seen, handle = [], Handle()
+    """What a cell would display, and the handles through which sentence and figure are replaced."""
+    seen, handles = [], []
 
-    def display(value, display_id=False):
+    def display(value, raw=False, display_id=False):
         seen.append(value)
-        return handle if display_id else None
+        handles.append(Handle())
+        return handles[-1]
 
     monkeypatch.setattr(module, "display", display)
-    return seen, handle
+    return seen, handles
 
 
-def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displayed, capsys):
+def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displayed):
     browser = HeadBrowser(model, "abcab", head=(1, 2))
     browser._ipython_display_()
-    controls, shown = displayed[0]
+    controls, sentence, shown = displayed[0]
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
     assert "L1H2" in shown.figure.layout.title.text
-    assert capsys.readouterr().out.strip() == summary(browser.figure)
+    assert sentence == {"text/plain": summary(browser.figure)}
 
 
 def test_moving_the_slider_replaces_the_figure(model, displayed):
@@ -77,13 +79,13 @@ def test_moving_the_slider_replaces_the_figure(model, displayed):
     before = browser.figure
     browser.head.value = 2
     browser.layer.value = 1
-    updates = displayed[1].updates
+    updates = displayed[1][2].updates
     assert [shown.figure.layout.title.text for shown in updates] == [
         "Where L0H2 looks",
         "Where L1H2 looks",
     ]
     assert updates[-1].figure.data[0].z != before.data[0].z
-    assert browser.told.value == summary(browser.figure)
+    assert displayed[1][1].updates[-1] == {"text/plain": summary(browser.figure)}
 
 
 def test_a_new_text_is_read_and_the_head_kept(model, displayed):

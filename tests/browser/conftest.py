@@ -42,7 +42,8 @@ class Lab:
     def open(self, notebook: Path) -> str:
         """Copy a notebook into the served folder; returns the address that opens it."""
         shutil.copy(notebook, self.folder / notebook.name)
-        return f"{self.url}/lab/tree/{quote(notebook.name)}"
+        # A workspace of its own: JupyterLab would open again what the test before left open.
+        return f"{self.url}/lab/workspaces/{notebook.stem}/tree/{quote(notebook.name)}"
 
 
 @dataclass

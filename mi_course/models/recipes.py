@@ -23,7 +23,7 @@ class Recipe:
         n_ctx: tokens in a sequence.
         opening_steps: steps at the start that see nothing but repeated random tokens of a small
             vocabulary, twice as many rows of half the length, while only the attention of the
-            first two layers learns: copying from context is learned there, in a jump, and then
+            two middle layers learns: copying from context is learned there, in a jump, and then
             serves names, surnames and arguments.
         random_share: afterwards, fraction of the rows that are random tokens of the whole
             vocabulary, repeated with a random period.
@@ -73,9 +73,8 @@ RECIPES = {
             192,
             8,
             False,
-            7500,
-            tuple(range(0, 7501, 250)),
-            opening_steps=800,
+            5200,
+            tuple(range(0, 5201, 200)),
             matrix_rate=3e-3,
             head_penalty=2e-3,
         ),

@@ -54,17 +54,19 @@ def optimizers(module: NativeModel, recipe: Recipe) -> tuple[torch.optim.Optimiz
     return muon, rest
 
 
-def hold_back(module: NativeModel, *, opening: bool) -> None:
-    """Let only embeddings, final LayerNorm and the first two attention layers learn in the opening.
+def hold_back(module: NativeModel, plan: Recipe, *, opening: bool) -> None:
+    """Let only embeddings, final LayerNorm and two attention layers learn in the opening.
 
     All that the rest writes is still zero then, so the model is an attention-only one of two
     layers, in which induction appears soonest; afterwards everything learns.
     """
-    early = ("layers.0.attn", "layers.0.ln1", "layers.1.attn", "layers.1.ln1")
+    first = plan.n_layers // 2 - 1 if plan.n_layers > 1 else 0
+    early = tuple(
+        f"layers.{layer}.{part}" for layer in (first, first + 1) for part in ("attn", "ln1")
+    )
     for name, parameter in module.named_parameters():
-        parameter.requires_grad_(
-            not opening or not name.startswith("layers") or name.startswith(early)
-        )
+        learns = not opening or not name.startswith("layers") or name.startswith(early)
+        parameter.requires_grad_(learns)
 
 
 def loss_of(module: NativeModel, tokens: torch.Tensor) -> torch.Tensor:
@@ -127,7 +129,7 @@ class Run:
     def advance(self) -> float:
         """Take one optimiser step; returns the loss in nats per token."""
         tokens = data.batch(self.plan, self.step, self.tokenizer).to(self.device)
-        hold_back(self.module, opening=self.step < self.plan.opening_steps)
+        hold_back(self.module, self.plan, opening=self.step < self.plan.opening_steps)
         share = schedule(self.plan, self.step)
         peaks = (self.plan.matrix_rate, self.plan.learning_rate)
         for each, peak in zip(self.optimizers, peaks, strict=True):

@@ -66,17 +66,17 @@ def test_a_batch_depends_on_recipe_and_step_alone():
     assert (first[:, 0] == 0).all()
 
 
-def test_the_opening_holds_repeated_tokens_alone_and_trains_the_first_attention_layers():
+def test_the_opening_holds_repeated_tokens_alone_and_trains_two_attention_layers():
     tokens = data.batch(PLAN, 1, load_tokenizer())
     assert tokens.shape == (4, 17)
     assert tokens[:, 1:].max() < data.OPENING_VOCABULARY
-    plan = dataclasses.replace(PLAN, n_layers=3)
+    plan = dataclasses.replace(PLAN, n_layers=4)
     module = native.new_module(plan, 70)
-    training.hold_back(module, opening=True)
+    training.hold_back(module, plan, opening=True)
     frozen = {name for name, p in module.named_parameters() if not p.requires_grad}
-    assert {name.split(".")[1] for name in frozen if "attn" in name} == {"2"}
-    assert all("mlp" in name or "ln2" in name or name.startswith("layers.2") for name in frozen)
-    training.hold_back(module, opening=False)
+    assert {name.split(".")[1] for name in frozen if "attn" in name} == {"0", "3"}
+    assert all(f"layers.{layer}.mlp.fc_in.weight" in frozen for layer in range(4))
+    training.hold_back(module, plan, opening=False)
     assert all(p.requires_grad for p in module.parameters())
 
 

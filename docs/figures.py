@@ -44,7 +44,9 @@ def main() -> None:
     if chromium := shutil.which("chromium"):
         os.environ.setdefault("BROWSER_PATH", chromium)
     for name, (notebook, beginning) in PICTURES.items():
-        figure_titled(SOLUTIONS / notebook, beginning).write_image(FOLDER / name, scale=2)
+        figure = figure_titled(SOLUTIONS / notebook, beginning)
+        figure.layout.margin.b = (figure.layout.margin.b or 0) + 24  # the axis titles' descenders
+        figure.write_image(FOLDER / name, scale=2)
         print(f"wrote docs/{name}")
 
 

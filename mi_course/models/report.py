@@ -116,6 +116,8 @@ def skill_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> d
     """Return the other skills of `town`, each measured on `n` prompts."""
     top = partial(skills.top_accuracy, model)
     trigger = partial(skills.trigger_accuracy, model, tokenizer, n // 2, seed)
+    surname = partial(skills.surname_accuracy, model)
+    texts = partial(tasks.recurring_surnames, tokenizer, n, seed)
     years = tasks.greater_than(tokenizer, n, seed)
     return {
         "greater_than": skills.probability_difference(model, years),
@@ -125,7 +127,9 @@ def skill_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> d
         "facts_heldout_phrasing_accuracy": top(
             tasks.facts(tokenizer, 2 * n, seed, split="heldout")
         ),
-        "surname_accuracy": skills.surname_accuracy(model, tokenizer, n, seed),
+        "surname_accuracy": surname(texts()),
+        "surname_heldout_text_accuracy": surname(texts(split="heldout")),
+        "surname_heldout_syllables_accuracy": surname(texts(syllables="heldout")),
         "trigger_accuracy": trigger(),
         "trigger_heldout_header_accuracy": trigger(phrasing="heldout"),
     }

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from mi_course.models.scoring import Model, argmax_tokens, last_log_probs, token_log_probs
-from mi_course.worlds.tasks import Task, recurring_surnames, repeated_random_tokens
+from mi_course.worlds.tasks import Task, repeated_random_tokens
 from mi_course.worlds.tasks.prompts import bos, encode
 from mi_course.worlds.town.corpus import stream
 from mi_course.worlds.town.document import Document
@@ -55,9 +55,16 @@ def probability_difference(model: Model, task: Task) -> float:
     )
 
 
-def surname_accuracy(model: Model, tokenizer: Any, n: int, seed: int) -> float:
-    """Return the fraction of recurring surnames whose tokens after the first are all predicted."""
-    rows = recurring_surnames(tokenizer, n, seed)
+def surname_accuracy(model: Model, rows: list[tuple[list[int], int]]) -> float:
+    """Return the fraction of recurring surnames whose tokens after the first are all predicted.
+
+    Args:
+        model: tokens -> logits.
+        rows: from `tasks.recurring_surnames`.
+
+    Returns:
+        A fraction.
+    """
     best = argmax_tokens(model, [row for row, _ in rows])
     right = [
         prediction[-to_tell - 1 : -1].tolist() == row[-to_tell:]

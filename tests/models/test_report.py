@@ -188,9 +188,9 @@ class TestSkills:
         assert report_skills.probability_difference(uniform, task) == pytest.approx(share)
 
     def test_surnames_are_completed_by_copying_and_not_by_guessing(self):
-        rows = [row for row, _ in tasks.recurring_surnames(TOKENIZER, 12, 0)]
-        assert report_skills.surname_accuracy(oracle(rows), TOKENIZER, 12, 0) == 1
-        assert report_skills.surname_accuracy(uniform, TOKENIZER, 12, 0) == 0
+        rows = tasks.recurring_surnames(TOKENIZER, 12, 0)
+        assert report_skills.surname_accuracy(oracle([row for row, _ in rows]), rows) == 1
+        assert report_skills.surname_accuracy(uniform, rows) == 0
 
     def test_repeated_tokens_are_free_to_a_copier_and_as_dear_to_the_rest(self):
         drop = report_skills.repeat_loss_drop(copier, TOKENIZER, seed=0, n=2, length=24)

@@ -1,5 +1,6 @@
 """Tasks for tokenizers built here, in which some words are not single tokens."""
 
+import random
 import string
 from dataclasses import replace
 
@@ -282,15 +283,26 @@ def test_surname_answer_is_the_next_token_of_the_first_mention():
         assert places["next"] < places["end"]
 
 
-def test_recurring_surnames_end_with_a_name_that_stood_before():
-    rows = tasks.recurring_surnames(TOKENIZER, 20, 0)
+@pytest.mark.parametrize("split", ["train", "heldout"])
+@pytest.mark.parametrize("syllables", ["train", "heldout"])
+def test_recurring_surnames_end_with_an_unseen_name_that_stood_before(split, syllables):
+    rows = tasks.recurring_surnames(TOKENIZER, 20, 0, split=split, syllables=syllables)
     assert len(rows) == 20
     for row, to_tell in rows:
         assert to_tell >= 1
-        name = TOKENIZER.decode(row[-to_tell - 1 :]).strip()
-        assert name[0].isupper()
-        assert TOKENIZER.decode(row[1:]).split(name)[0] != TOKENIZER.decode(row[1:])
-        assert TOKENIZER.decode(row[1:]).count(name) >= 2
+        text = TOKENIZER.decode(row[1:])
+        name = TOKENIZER.decode(row[-to_tell - 1 :])
+        assert name[0] == " "
+        assert text.endswith(name)
+        assert text.count(name.strip()) >= 2
+        assert name.strip().startswith(lexicon.SURNAME_ONSET.of(syllables))
+
+
+def test_recurring_surnames_are_not_among_those_of_training_text():
+    rng = random.Random(0)
+    train = {lexicon.surname(rng, "train") for _ in range(20_000)}
+    for row, to_tell in tasks.recurring_surnames(TOKENIZER, 60, 0):
+        assert TOKENIZER.decode(row[-to_tell - 1 :]).strip() not in train
 
 
 def _params(text):

@@ -10,9 +10,9 @@ import random
 from typing import Any
 
 from mi_course.worlds.tasks.prompts import PromptPair, Task, bos, encode, tokens_and_places
+from mi_course.worlds.town import lexicon
 from mi_course.worlds.town.document import Document
 from mi_course.worlds.town.families import surnames as document_of
-from mi_course.worlds.town.lexicon import surname
 
 MOST_TRIES = 200
 
@@ -53,29 +53,49 @@ def surnames(tokenizer: Any, n: int, seed: int, *, split: str = "heldout") -> Ta
 
 
 def recurring_surnames(
-    tokenizer: Any, n: int, seed: int, *, split: str = "heldout"
+    tokenizer: Any, n: int, seed: int, *, split: str = "train", syllables: str = "train"
 ) -> list[tuple[list[int], int]]:
     """Return texts that end with a recurring surname, and how many of its tokens are to be told.
+
+    No surname occurs in training text, whatever the text around it, so that a model that fails on
+    new names can be told from one that fails on new sentences or on tokens it never met.
 
     Args:
         tokenizer: any tokenizer; a surname of one token has nothing to tell and is left out.
         n: number of texts.
         seed: the same seed gives the same texts.
-        split: "heldout" for surnames and sentences that training text never holds.
+        split: whose sentences and given names to use.
+        syllables: "train" for new combinations of known syllables, "heldout" for unknown syllables,
+            whose tokens may never occur in training text.
 
     Returns:
         (token ids with BOS, number of the last tokens that follow from the surname's first token).
     """
     rng = random.Random(f"surnames/{seed}")
     rows: list[tuple[list[int], int]] = []
-    while len(rows) < n:
+    for _ in range(MOST_TRIES * n):
+        if len(rows) == n:
+            break
         document = document_of(rng, split)
-        again = document.find("role", "surname_again")
-        last = again[rng.randrange(len(again))]
-        to_tell = len(encode(tokenizer, document.text[last.start - 1 : last.end])) - 1
+        last = rng.choice(document.find("role", "surname_again"))
+        text = document.text[: last.end]
+        name = ""
+        for old in _words(document):
+            new = _unseen(rng, syllables)
+            name = new if text.endswith(old) else name
+            text = text.replace(old, new)
+        to_tell = len(encode(tokenizer, f" {name}")) - 1
         if to_tell:
-            rows.append(([*bos(tokenizer), *encode(tokenizer, document.text[: last.end])], to_tell))
+            rows.append(([*bos(tokenizer), *encode(tokenizer, text)], to_tell))
     return rows
+
+
+def _unseen(rng: random.Random, syllables: str) -> str:
+    """Return a held-out surname made of training or of held-out syllables."""
+    onsets = lexicon.SURNAME_ONSET.of(syllables)
+    while not (name := lexicon.surname(rng, "heldout")).startswith(onsets):
+        pass
+    return name
 
 
 def _words(document: Document) -> list[str]:
@@ -86,7 +106,7 @@ def _same_length(tokenizer: Any, rng: random.Random, split: str, name: str) -> s
     """Return another surname with as many tokens whose every token differs."""
     tokens = encode(tokenizer, f" {name}")
     for _ in range(50):
-        other = surname(rng, split)
+        other = lexicon.surname(rng, split)
         found = encode(tokenizer, f" {other}")
         if len(found) == len(tokens) and not set(found) & set(tokens):
             return other

@@ -118,15 +118,15 @@ def skill_metrics(model: Model, tokenizer: Any, seed: int, *, n: int = 100) -> d
     trigger = partial(skills.trigger_accuracy, model, tokenizer, n // 2, seed)
     surname = partial(skills.surname_accuracy, model)
     texts = partial(tasks.recurring_surnames, tokenizer, n, seed)
+    new_words = tasks.facts(tokenizer, 2 * n, seed, split="heldout")
     years = tasks.greater_than(tokenizer, n, seed)
     return {
         "greater_than": skills.probability_difference(model, years),
         "docstring_accuracy": top(tasks.docstring(tokenizer, n, seed)),
         "docstring_heldout_accuracy": top(tasks.docstring(tokenizer, n, seed, split="heldout")),
         "facts_accuracy": top(tasks.facts(tokenizer, 2 * n, seed)),
-        "facts_heldout_phrasing_accuracy": top(
-            tasks.facts(tokenizer, 2 * n, seed, split="heldout")
-        ),
+        # New sentences may go on otherwise than with a city, so the two cities are compared.
+        "facts_heldout_phrasing_preference": skills.preference(model, new_words),
         "surname_accuracy": surname(texts()),
         "surname_heldout_text_accuracy": surname(texts(split="heldout")),
         "surname_heldout_syllables_accuracy": surname(texts(syllables="heldout")),

@@ -44,6 +44,11 @@ def logit_diffs(model: Model, task: Task) -> Tensor:
     return right - wrong
 
 
+def preference(model: Model, task: Task) -> float:
+    """Return the fraction of pairs whose answer is more probable than the wrong token."""
+    return (logit_diffs(model, task) > 0).float().mean().item()
+
+
 def probability_difference(model: Model, task: Task) -> float:
     """Return the mean probability of all right tokens minus that of all wrong ones, -1 to 1."""
     probs = answer_log_probs(model, task).exp()

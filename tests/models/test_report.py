@@ -171,6 +171,8 @@ class TestSkills:
         assert report_skills.top_accuracy(told(task, "answers"), task) == 1
         assert report_skills.top_accuracy(told(task, "wrongs"), task) == 0
         assert report_skills.top_accuracy(uniform, task) == 0
+        assert report_skills.preference(told(task, "answers"), task) == 1
+        assert report_skills.preference(told(task, "wrongs"), task) == 0
 
     def test_logit_difference_is_that_of_the_logits(self):
         task = tasks.ioi(TOKENIZER, 10, 0)

@@ -29,7 +29,7 @@ def _composition_by_svd(W_V: Reads, W_O: Writes, W_Q: Reads, W_K: Reads) -> Numb
     return size(W_OV @ W_KQ) / size(W_OV) / size(W_KQ)
 
 
-def _ratio(written: Tensor, read: Tensor, *, order: float | str = "fro") -> Number:
+def _ratio(written: Tensor, read: Tensor, *, order: int | str = "fro") -> Number:
     norms = [torch.linalg.norm(matrix, ord=order) for matrix in (written @ read, written, read)]
     return norms[0] / (norms[1] * norms[2])
 

@@ -14,6 +14,7 @@ FEWEST, MOST = 10, 80
 MANY = 200
 
 Tokens = Int[Tensor, "batch pos"]
+Once = Int[Tensor, "batch length"]
 
 
 def repeated_tokens(
@@ -37,12 +38,12 @@ def _by_permutations(
     return torch.stack(rows)
 
 
-def _assembled(once: Tokens, bos: int, again: Tokens | None = None) -> Tokens:
+def _assembled(once: Once, bos: int, again: Once | None = None) -> Tokens:
     start = torch.full((len(once), 1), bos)
     return torch.cat([start, once, once if again is None else again], dim=1)
 
 
-def _drawn(n: int, length: int, size: int, generator: torch.Generator) -> Tokens:
+def _drawn(n: int, length: int, size: int, generator: torch.Generator) -> Once:
     return torch.rand(n, size, generator=generator).argsort(dim=1)[:, :length]
 
 
@@ -96,7 +97,7 @@ def _judge(case: Case, got: Tokens, _expected: Tokens) -> str | None:
     return _judge_spread(once, n, d_vocab, bos)
 
 
-def _judge_spread(once: Tokens, n: int, d_vocab: int, bos: int) -> str | None:
+def _judge_spread(once: Once, n: int, d_vocab: int, bos: int) -> str | None:
     if n > 1 and once.shape[1] > 3 and (once == once[0]).all():
         return "all rows are the same: draw anew for each row"
     if n >= MANY:

@@ -122,7 +122,6 @@ def test_the_model_is_named_in_one_place():
     assert sum(text.count(NAMED) for text in code) == 1
 
 
-@pytest.mark.slow
 def test_every_cell_runs_on_a_model_of_another_architecture(gpt2_folder, capsys):
     names = run_with(gpt2_folder)
     printed = capsys.readouterr().out

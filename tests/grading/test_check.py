@@ -74,7 +74,7 @@ def test_a_forgotten_return_is_named():
 
 
 def test_a_wrong_name_lists_what_is_near():
-    assert "did you mean position_means?" in lines_of("return 0", "positions_mean")[0]
+    assert "did you mean position_means" in lines_of("return 0", "positions_mean")[0]
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,9 @@ def plot_residual_norms(norms: ResidualNorms, *, title: str | None = None) -> go
             marker={"symbol": MARKERS[i], "size": 9},
         )
     figure.update_xaxes(title="point in the network")
-    figure.update_yaxes(title="length of the residual stream (norm, log scale)", type="log")
+    figure.update_yaxes(
+        title="length of the residual stream (norm, log scale)", type="log", dtick="D2"
+    )
     claim = f"The residual stream is {norms.growth():.1f} times as long at the end as at the start"
     return frame(figure, title=title or claim, summary=norms.summary(), width=680)
 

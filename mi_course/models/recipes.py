@@ -74,7 +74,7 @@ RECIPES = {
             8,
             False,
             5200,
-            tuple(range(0, 5201, 200)),
+            (0, 400, 800, 1600, 2600, 5200),
             matrix_rate=3e-3,
             head_penalty=2e-3,
         ),

@@ -54,11 +54,11 @@ if MODEL == "town":
     for text, name in ((story, " Mary"), (twin, " Frank")):
         chances = model(model.to_tokens(text))[0, -1].softmax(dim=-1)
         assert model.tokenizer.decode([chances.argmax().item()]) == name
-        assert chances.max() > 0.8
+        assert chances.max() > 0.9
 
 # %% [markdown]
 # One word changed, and the answer changed to the other person: the network names the one who is
-# *not* giving, with a probability of more than 0.8 both times. It did not learn this couple by
+# *not* giving, with a probability of more than 0.9 both times. It did not learn this couple by
 # heart: in all that it read, these two were never the couple of a story. `town` is built so that
 # we know such things.
 

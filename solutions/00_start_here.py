@@ -265,7 +265,7 @@ check(next_token_loss)
 
 # %%
 whole = model.to_tokens(f"{story} Mary.")
-surprise = cross_entropy_by_position(model(whole), whole)[0].clamp(min=0).tolist()
+surprise = cross_entropy_by_position(model(whole), whole)[0].abs().tolist()
 for word, nats in zip(model.to_str_tokens(whole[0])[1:], surprise, strict=True):
     print(f"{word:10}{nats:6.2f} {'█' * round(4 * nats)}")
 

@@ -7,6 +7,7 @@ Sources: Meng et al. 2022; Zhang and Nanda 2023, section 3. In goes a tokenizer;
 
 import random
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import cycle, islice
 from typing import Any
 
@@ -59,6 +60,24 @@ def facts(tokenizer: Any, n: int, seed: int, *, split: str = "train", known: str
     return Task("facts", tuple(pairs), rejected)
 
 
+@cache
+def _unambiguous(split: str) -> tuple[tuple[int, Template], ...]:
+    """Return the numbered phrasings whose beginning leaves nothing but the city to come.
+
+    "The Colosseum is in" also begins "is in the city of", so a city is not the only right answer.
+    """
+    everything = [t.source for templates in PHRASINGS[split] for t in templates]
+
+    def only_the_city_follows(template: Template) -> bool:
+        beginning = template.source.split("{city}")[0]
+        return all(
+            s.startswith(f"{beginning}{{city}}") for s in everything if s.startswith(beginning)
+        )
+
+    cities = enumerate(PHRASINGS[split][0])
+    return tuple((number, each) for number, each in cities if only_the_city_follows(each))
+
+
 def _partners(tokenizer: Any, usable: Sequence[Fact]) -> dict[Fact, list[Fact]]:
     """Return, for each fact, those of other cities whose landmark has as many tokens."""
     lengths = {fact: len(encode(tokenizer, f" {fact.landmark}")) for fact in usable}
@@ -79,8 +98,7 @@ def _pair(
 ) -> PromptPair:
     """Return one landmark and one of its partners in the same sentence."""
     other = rng.choice(partners)
-    number = rng.randrange(len(PHRASINGS[split][0]))
-    template = PHRASINGS[split][0][number]
+    number, template = rng.choice(_unambiguous(split))
     more = {"person": rng.choice(NAMES.of(split)), "weekday": rng.choice(WEEKDAYS)}
     clean, end = _render(template, fact, more)
     corrupted, _ = _render(template, other, more)

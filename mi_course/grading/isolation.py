@@ -20,6 +20,7 @@ from mi_course.grading.view import View
 BUBBLEWRAP = "bubblewrap"
 UNSAFE = "none (unsafe)"
 COURSE = Path("/course")  # where the view lies inside
+SCRATCH = Path("/scratch")  # the work folder; not /tmp, where the interpreter itself may lie
 START = (
     "import sys; sys.path.insert(0, sys.argv[1]); "
     "from mi_course.grading.inside.driver import main; main()"
@@ -90,9 +91,17 @@ def command(tier: str, view: View, work: Path, limits: Limits, uid: int) -> list
                 link.symlink_to(real)
         pairs = [f"{name}={value}" for name, value in _environment(work, uid).items()]
         return ["env", "-i", *pairs, *python, str(view.root)]
-    inside = _environment(Path("/tmp"), uid)
+    inside = _environment(SCRATCH, uid)
     names = [word for pair in inside.items() for word in ("--setenv", *pair)]
-    return [*_bwrap(), *_mounts(view, limits), *names, "--chdir", "/tmp", *python, str(COURSE)]
+    return [
+        *_bwrap(),
+        *_mounts(view, limits),
+        *names,
+        "--chdir",
+        str(SCRATCH),
+        *python,
+        str(COURSE),
+    ]
 
 
 def _environment(work: Path, uid: int) -> dict[str, str]:
@@ -120,7 +129,9 @@ def _mounts(view: View, limits: Limits) -> list[str]:
         if link.is_symlink():
             words += ["--symlink", str(link.readlink()), str(link)]
     words += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev"]
-    words += ["--size", str(limits.folder_bytes), "--perms", "1777", "--tmpfs", "/tmp"]
+    words += ["--size", str(limits.folder_bytes), "--perms", "1777", "--tmpfs", str(SCRATCH)]
+    if Path("/tmp") not in folders:
+        words += ["--symlink", str(SCRATCH), "/tmp"]
     return [*words, "--remount-ro", "/"]
 
 

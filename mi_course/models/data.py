@@ -52,14 +52,10 @@ def batch(recipe: Recipe, step: int, tokenizer) -> Int[Tensor, "row pos"]:
     """Return the tokens of a training step: `n_ctx + 1` in each row, half that in the opening."""
     rng = random.Random(f"{recipe.seed}/{step}")
     if step < recipe.opening_steps:
-        vocabulary, length, n_random, n_documents = (
-            OPENING_VOCABULARY,
-            recipe.n_ctx // 2,
-            2 * recipe.rows,
-            0,
-        )
+        length, vocabulary = recipe.n_ctx // 2, OPENING_VOCABULARY
+        n_random, n_documents = 2 * recipe.rows, 0
     else:
-        vocabulary, length = len(tokenizer), recipe.n_ctx
+        length, vocabulary = recipe.n_ctx, len(tokenizer)
         n_random = sum(rng.random() < recipe.random_share for _ in range(recipe.rows))
         n_documents = recipe.rows - n_random
     rows = [[0, *random_row(rng, length, vocabulary)] for _ in range(n_random)]

@@ -11,9 +11,8 @@ from transformer_lens.model_bridge.sources.native import NativeModel
 
 from mi_course.models.recipes import Recipe
 
-ROTARY_BASE = (
-    4  # periods of 6 to 21 tokens: sharp at short distances; unturned components do the rest
-)
+# Periods of 6 to 21 tokens: sharp at short distances; the components left unturned do the rest.
+ROTARY_BASE = 4
 EMBED_STD = 0.2
 NEARNESS = 6.0
 

@@ -33,8 +33,8 @@ def to_int8(state: State) -> State:
         if value.ndim < 2:
             small[name] = value.half()
             continue
-        scale = (value.abs().amax(dim=1, keepdim=True) / 127).clamp_min(1e-8)
-        scale = scale.half().float().clamp_min(2**-24)
+        scale = value.abs().amax(dim=1, keepdim=True) / 127
+        scale = scale.half().float().clamp_min(2**-24)  # the smallest positive float16
         small[name] = (value / scale).round().clamp(-127, 127).to(torch.int8)
         small[f"{name}.scale"] = scale.half()
     return small

@@ -41,6 +41,8 @@ class ExerciseMark:
         groups: check groups.
         seconds: wall clock of all calls.
         printed: the beginning of what the answer printed, where something went wrong.
+        slip: a few words for the likely slip, the same for all who make it, or nothing.
+        asked: digest of the question; where it still holds, the mark need not be given again.
     """
 
     exercise: str
@@ -55,6 +57,29 @@ class ExerciseMark:
     groups: tuple[GroupMark, ...] = ()
     seconds: float = 0.0
     printed: str = ""
+    slip: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True)
+class OpenMark:
+    """A student's text on an open question, and the mark that a person gave it.
+
+    Args:
+        question: id.
+        title: heading.
+        max_points: points to be had.
+        answer: the student's text.
+        points: points given, or None as long as nobody has marked it.
+        comment: what the marker wrote to the student.
+    """
+
+    question: str
+    title: str
+    max_points: int
+    answer: str
+    points: int | None = None
+    comment: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,10 +93,12 @@ class Record:
         chapter: two digits, empty where it could not be told.
         paper: digest of what it was graded on.
         tier: the isolation that student code ran under.
-        points: points earned.
-        max_points: points to be had.
+        points: points earned in exercises.
+        max_points: points to be had in exercises.
         problem: why nothing was graded, or nothing.
         marks: one for each exercise.
+        opens: one for each open question.
+        grader: versions of the grader and of what it ran on.
     """
 
     student: str
@@ -84,6 +111,18 @@ class Record:
     max_points: int
     problem: str = ""
     marks: tuple[ExerciseMark, ...] = ()
+    opens: tuple[OpenMark, ...] = ()
+    grader: str = ""
+
+    @property
+    def total(self) -> int:
+        """Points earned, with those of open questions that have been marked."""
+        return self.points + sum(each.points or 0 for each in self.opens)
+
+    @property
+    def max_total(self) -> int:
+        """Points to be had, open questions included."""
+        return self.max_points + sum(each.max_points for each in self.opens)
 
 
 def file_name(student: str, notebook: str, digest: str, paper: str) -> str:
@@ -117,7 +156,8 @@ def read(path: Path) -> Record | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         marks = tuple(_mark(mark) for mark in content.pop("marks"))
-        return Record(**content, marks=marks)
+        opens = tuple(OpenMark(**each) for each in content.pop("opens"))
+        return Record(**content, marks=marks, opens=opens)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 

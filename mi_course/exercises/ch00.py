@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformer_lens.model_bridge import TransformerBridge
 
+from mi_course.exercises.ch00_open import WHERE_THE_RULE_SITS
 from mi_course.exercises.core import Case, Exercise, ModelRef, Wrong
 from mi_course.metrics import cross_entropy_by_position
 from mi_course.models.zoo import TINY_VOCABULARY
@@ -292,3 +293,4 @@ ABLATION_EFFECT = Exercise(
 )
 
 EXERCISES = (SPLIT_HEADS, NEXT_TOKEN_LOSS, ABLATION_EFFECT)
+OPEN_QUESTIONS = (WHERE_THE_RULE_SITS,)

@@ -10,6 +10,7 @@ from mi_course.exercises.ch06_circuits import COPYING_SCORE, FULL_OV_CIRCUIT
 from mi_course.exercises.ch06_composition import COMPOSITION_SCORE
 from mi_course.exercises.ch06_edits import ABLATE_HEAD
 from mi_course.exercises.ch06_losses import IN_CONTEXT_LEARNING_SCORE
+from mi_course.exercises.ch06_open import THE_INDUCTION_HEAD
 from mi_course.exercises.ch06_scores import INDUCTION_SCORE, PREVIOUS_TOKEN_SCORE
 from mi_course.exercises.ch06_tokens import REPEATED_TOKENS
 
@@ -23,3 +24,4 @@ EXERCISES = (
     COMPOSITION_SCORE,
     ABLATE_HEAD,
 )
+OPEN_QUESTIONS = (THE_INDUCTION_HEAD,)

@@ -37,6 +37,11 @@ class OpenQuestion:
             raise ValueError(f"open question {self.id}: expected criteria of at least 1 point")
 
     @property
+    def chapter(self) -> str:
+        """Two digits of the chapter, such as "06"."""
+        return self.id.split(".")[0]
+
+    @property
     def points(self) -> int:
         """Points for an answer that meets every criterion."""
         return sum(criterion.points for criterion in self.rubric)

@@ -1,8 +1,8 @@
 """Where exercises are found: by id, by function name, by chapter.
 
-Chapter 06 keeps its exercises in `mi_course/exercises/ch06.py` as `EXERCISES`; a chapter is
-imported only when one of its exercises is asked for.
-In goes an id, a name or a chapter; out come `Exercise`s.
+Chapter 06 keeps its exercises in `mi_course/exercises/ch06.py` as `EXERCISES`, and its questions
+that are answered in words as `OPEN_QUESTIONS`; a chapter is imported only when it is asked for.
+In goes an id, a name or a chapter; out come `Exercise`s and `OpenQuestion`s.
 """
 
 import difflib
@@ -12,8 +12,10 @@ from functools import lru_cache
 
 import mi_course.exercises
 from mi_course.exercises.core import Exercise
+from mi_course.exercises.open_question import OpenQuestion
 
 _extra: dict[str, tuple[Exercise, ...]] = {}
+_extra_open: dict[str, tuple[OpenQuestion, ...]] = {}
 
 
 def chapters() -> tuple[str, ...]:
@@ -36,6 +38,21 @@ def chapter(name: str) -> tuple[Exercise, ...]:
     return _load(name)
 
 
+def open_questions(name: str) -> tuple[OpenQuestion, ...]:
+    """All open questions of chapter `name`, in order; often one.
+
+    Raises:
+        ValueError: no such chapter, or it repeats an id.
+    """
+    if name in _extra:
+        return _extra_open[name]
+    chapter(name)  # refuses a chapter that does not exist
+    module = importlib.import_module(f"mi_course.exercises.ch{name}")
+    questions = tuple(getattr(module, "OPEN_QUESTIONS", ()))
+    _refuse_repeats(name, questions, ("id",))
+    return questions
+
+
 @lru_cache
 def _load(name: str) -> tuple[Exercise, ...]:
     exercises = importlib.import_module(f"mi_course.exercises.ch{name}").EXERCISES
@@ -43,15 +60,19 @@ def _load(name: str) -> tuple[Exercise, ...]:
     return tuple(exercises)
 
 
-def register(name: str, exercises: tuple[Exercise, ...]) -> None:
+def register(
+    name: str, exercises: tuple[Exercise, ...], opens: tuple[OpenQuestion, ...] = ()
+) -> None:
     """Add a chapter that lives outside the package, such as a teacher's own."""
     _refuse_repeats(name, exercises)
-    _extra[name] = tuple(exercises)
+    _refuse_repeats(name, opens, ("id",))
+    _extra[name], _extra_open[name] = tuple(exercises), tuple(opens)
 
 
 def unregister(name: str) -> None:
     """Forget a chapter that was added with `register`."""
     _extra.pop(name, None)
+    _extra_open.pop(name, None)
 
 
 def get(exercise_id: str) -> Exercise:
@@ -85,8 +106,12 @@ def by_function(name: str) -> Exercise:
     raise ValueError(f"expected the name of an exercise, got {name!r}{advice}")
 
 
-def _refuse_repeats(name: str, exercises: tuple[Exercise, ...]) -> None:
-    for kind in ("id", "function"):
+def _refuse_repeats(
+    name: str,
+    exercises: tuple[Exercise | OpenQuestion, ...],
+    kinds: tuple[str, ...] = ("id", "function"),
+) -> None:
+    for kind in kinds:
         seen = [getattr(exercise, kind) for exercise in exercises]
         if len(seen) != len(set(seen)):
             raise ValueError(f"expected each {kind} once in chapter {name}, got {seen}")

@@ -16,7 +16,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_raw_cell
 
-from mi_course.exercises.core import Exercise
+from mi_course.grading import nbgrader
 from mi_course.grading.colab import opening_cells
 from mi_course.grading.execute import execute as run_notebook
 from mi_course.grading.outputs import differences
@@ -88,14 +88,14 @@ def student_notebook(chapter: Chapter) -> NotebookNode:
     for cell, cell_id in zip(chapter.cells, ids, strict=True):
         if cell.hidden is None:
             text = cell.text if cell.exercise is None else stub(cell.text, cell.exercise)
-            cells.append(_cell(cell, cell_id, text, chapter.exercises, student=True))
+            cells.append(_cell(cell, cell_id, text, chapter, student=True))
     return _notebook(cells, chapter, "student")
 
 
 def solution_notebook(chapter: Chapter) -> NotebookNode:
     """The teacher's notebook with every cell and no outputs yet."""
     cells = [
-        _cell(cell, cell_id, cell.text, chapter.exercises, student=False)
+        _cell(cell, cell_id, cell.text, chapter, student=False)
         for cell, cell_id in zip(chapter.cells, cell_ids(chapter), strict=True)
     ]
     return _notebook(cells, chapter, "solution")
@@ -118,7 +118,7 @@ def stub(text: str, exercise_id: str) -> str:
 
 
 def cell_ids(chapter: Chapter) -> list[str]:
-    """An id for each cell: its role for exercises and checks, a hash of its text for others.
+    """An id for each cell: its role where it has one, a hash of its text for others.
 
     Text that occurs twice is told apart by a count, so an id stays when other cells change.
     """
@@ -131,30 +131,30 @@ def cell_ids(chapter: Chapter) -> list[str]:
 
 
 def _role_id(cell: SourceCell) -> str:
-    for role in ("exercise", "check"):
+    for role in ("exercise", "check", "open"):
         if role in cell.metadata:
             return f"{role}-{cell.metadata[role].replace('.', '-')}"
     return ""
 
 
 def _cell(
-    cell: SourceCell, cell_id: str, text: str, exercises: dict[str, Exercise], *, student: bool
+    cell: SourceCell, cell_id: str, text: str, chapter: Chapter, *, student: bool
 ) -> NotebookNode:
     metadata = dict(cell.metadata)
-    exercise = exercises.get(str(cell.exercise or cell.check))
-    if exercise is not None:
-        metadata["points"] = exercise.points
-        metadata["nbgrader"] = _nbgrader(cell, cell_id, exercise)
-        if student:
+    asked = {**chapter.exercises, **chapter.opens}.get(cell.exercise or cell.check or cell.open)
+    if asked is not None:
+        metadata["points"] = asked.points
+        metadata["nbgrader"] = _nbgrader(cell, cell_id, asked.points)
+        if student and cell.kind == "code":
             metadata["tags"] = sorted({*cell.tags, "raises-exception"})
     return NEW_CELL[cell.kind](text, id=cell_id, metadata=metadata)
 
 
-def _nbgrader(cell: SourceCell, cell_id: str, exercise: Exercise) -> dict[str, Any]:
-    answers = cell.exercise is not None
-    roles = {"grade": not answers, "locked": not answers, "solution": answers, "task": False}
-    points = {} if answers else {"points": exercise.points}
-    return {**roles, **points, "grade_id": cell_id, "schema_version": 3}
+def _nbgrader(cell: SourceCell, cell_id: str, points: int) -> dict[str, Any]:
+    if cell.exercise is not None:
+        return nbgrader.answer(cell_id)
+    role = nbgrader.graded_check if cell.check is not None else nbgrader.written_answer
+    return role(cell_id, points)
 
 
 def _notebook(cells: list[NotebookNode], chapter: Chapter, role: str) -> NotebookNode:

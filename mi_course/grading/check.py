@@ -3,6 +3,7 @@
 `check(fn)` runs the function on the cases of the exercise with its name and prints a tick, or the
 first thing that is wrong with the slip that likely caused it, in at most six lines and without a
 traceback. It runs in the student's own kernel and is there for learning: it is never the grade.
+(Only where nbgrader runs the notebook does it end in points; `nbgrader.py` says why.)
 In goes a function; out come a few lines of text.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 from mi_course.exercises.core import GROUPS, Case, Exercise, Finding, Raised
 from mi_course.exercises.registry import by_function
 from mi_course.exercises.values import names_models, plain, resolve, shared_model
+from mi_course.grading import nbgrader
 
 SEED = 0  # the same cases each time, so that a saved output stays true
 MAX_LINES = 6
@@ -47,11 +49,13 @@ class CheckReport:
         passed: number of cases that passed.
         total: number of cases.
         lines: what is printed, at most six lines.
+        points: points that the same verdict would earn in a grade.
     """
 
     passed: int
     total: int
     lines: tuple[str, ...]
+    points: int = 0
 
     @property
     def ok(self) -> bool:
@@ -59,13 +63,24 @@ class CheckReport:
         return self.total > 0 and self.passed == self.total
 
 
-def check(fn: object) -> None:
+def check(fn: object) -> int | None:
     """Print whether `fn` does what its exercise asks.
 
     Args:
         fn: the function of an exercise, found by its name.
+
+    Returns:
+        None; the points, where nbgrader runs the notebook.
+
+    Raises:
+        NothingEarnedError: nbgrader runs the notebook, and there are no points.
     """
+    if nbgrader.runs_this():
+        with nbgrader.quiet():
+            report = inspect_answer(fn)
+        return nbgrader.settle(report.lines, report.points)
     print("\n".join(inspect_answer(fn).lines))
+    return None
 
 
 def inspect_answer(fn: object) -> CheckReport:
@@ -115,21 +130,23 @@ def _prepared(exercise: Exercise) -> tuple[list[Case], list[Any]]:
 def _summary(exercise: Exercise, cases: list[Case], findings: list[Finding | None]) -> CheckReport:
     name, total = exercise.function, len(cases)
     wrong = [finding for finding in findings if finding is not None]
+    earned = exercise.score(cases, findings)
     if not wrong:
-        points = f"{exercise.points} point" + "s" * (exercise.points != 1)
+        points = f"{earned} point" + "s" * (earned != 1)
         ticks = "the check passed" if total == 1 else f"all {total} checks passed"
-        return _report([f"✓ {name}: {ticks}, {points}"], passed=total, total=total)
+        return _report([f"✓ {name}: {ticks}, {points}"], passed=total, total=total, points=earned)
     first = min(wrong, key=lambda finding: GROUPS.index(finding.group))
     passed = total - len(wrong)
     what = f"{GROUP_NAMES[first.group]} ({first.case})" if first.case else GROUP_NAMES[first.group]
     head = f"✗ {name}: {passed} of {total} checks passed; look at {what}"
-    return _report([head, *first.message.splitlines()], passed=passed, total=total)
+    lines = [head, *first.message.splitlines()]
+    return _report(lines, passed=passed, total=total, points=earned)
 
 
-def _report(lines: list[str], passed: int = 0, total: int = 0) -> CheckReport:
+def _report(lines: list[str], *, passed: int = 0, total: int = 0, points: int = 0) -> CheckReport:
     wrapped = [part for line in lines for part in textwrap.wrap(line, WIDTH) or [""]]
     indented = [wrapped[0], *(f"  {line.strip()}" for line in wrapped[1:])]
-    return CheckReport(passed, total, tuple(indented[:MAX_LINES]))
+    return CheckReport(passed, total, tuple(indented[:MAX_LINES]), points)
 
 
 def _refusal(value: Any) -> CheckReport:

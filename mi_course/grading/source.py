@@ -3,19 +3,21 @@
 The source is a jupytext percent script. Metadata on a cell's marker says what the cell is:
 `# %% exercise="06.2" points=3` holds an answer whose solution lies between `### BEGIN SOLUTION` and
 `### END SOLUTION`; `# %% check="06.2"` checks it; `hidden="name"` is for teachers only.
+`# %% [markdown] open="06.A"` is where a student answers an open question in words.
 In goes a path; out comes a `Chapter` of cells, or a `BuildError` with file and line.
 """
 
 import ast
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import jupytext
 
+from mi_course.exercises import registry
 from mi_course.exercises.core import Exercise
-from mi_course.exercises.registry import get
+from mi_course.exercises.open_question import OpenQuestion
 
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 MAX_LINES = 20
@@ -56,6 +58,11 @@ class SourceCell:
         return self.metadata.get("check")
 
     @property
+    def open(self) -> str | None:
+        """Id of the open question that is answered here."""
+        return self.metadata.get("open")
+
+    @property
     def hidden(self) -> str | None:
         """Name of a cell that only teachers get."""
         return self.metadata.get("hidden")
@@ -74,11 +81,13 @@ class Chapter:
         path: the source.
         cells: its cells in order.
         exercises: the exercises it asks, by id.
+        opens: the open questions it asks, by id.
     """
 
     path: Path
     cells: tuple[SourceCell, ...]
     exercises: dict[str, Exercise]
+    opens: dict[str, OpenQuestion] = field(default_factory=dict)
 
 
 def read_chapter(path: Path) -> Chapter:
@@ -86,11 +95,12 @@ def read_chapter(path: Path) -> Chapter:
 
     Raises:
         BuildError: regions are nested, unclosed, missing or in a cell that is no exercise; an id is
-            unknown, repeated or has no check; a function is not the exercise's; a cell is too long
-            or installs something.
+            unknown, repeated or has no check; a function is not the exercise's; an open question
+            of the chapter has no cell or no heading; a cell is too long or installs something.
     """
     cells = _cells(path)
     exercises: dict[str, Exercise] = {}
+    opens: dict[str, OpenQuestion] = {}
     seen: set[tuple[str, str]] = set()
     for cell in cells:
         _refuse_repeats(path, cell, seen)
@@ -101,17 +111,35 @@ def read_chapter(path: Path) -> Chapter:
             exercises[cell.exercise] = _exercise(path, cell)
         if cell.check is not None:
             _refuse_check(path, cell, exercises)
+        if cell.open is not None:
+            opens[cell.open] = _open_question(path, cell)
     _refuse_unchecked(path, cells)
-    _refuse_headers(path, cells, exercises)
-    return Chapter(path, cells, exercises)
+    _refuse_unasked(path, cells, opens)
+    headings = [*map(header, exercises.values()), *map(open_header, opens.values())]
+    _refuse_headers(path, cells, headings)
+    return Chapter(path, cells, exercises, opens)
 
 
 def header(exercise: Exercise) -> str:
     """The heading that an exercise has in a notebook."""
-    number = f"{int(exercise.chapter)}.{exercise.id.split('.')[1]}"
     stars = "●" * exercise.stars + "○" * (3 - exercise.stars)
-    points = f"{exercise.points} point" + "s" * (exercise.points != 1)
-    return f"## Exercise {number} · {exercise.title}  {stars} · {exercise.minutes} min · {points}"
+    title = f"{_number(exercise.id)} · {exercise.title}  {stars}"
+    return f"## Exercise {title} · {exercise.minutes} min · {_points(exercise.points)}"
+
+
+def open_header(question: OpenQuestion) -> str:
+    """The heading that an open question has in a notebook."""
+    title = f"{_number(question.id)} · {question.title}"
+    return f"## Open question {title} · {_points(question.points)}"
+
+
+def _number(question_id: str) -> str:
+    chapter, _, number = question_id.partition(".")
+    return f"{int(chapter)}.{number}"
+
+
+def _points(points: int) -> str:
+    return f"{points} point" + "s" * (points != 1)
 
 
 def _cells(path: Path) -> tuple[SourceCell, ...]:
@@ -127,7 +155,7 @@ def _cells(path: Path) -> tuple[SourceCell, ...]:
 
 
 def _refuse_repeats(path: Path, cell: SourceCell, seen: set[tuple[str, str]]) -> None:
-    for key in ("exercise", "check", "hidden"):
+    for key in ("exercise", "check", "open", "hidden"):
         name = cell.metadata.get(key)
         if name is None:
             continue
@@ -195,7 +223,7 @@ def _exercise(path: Path, cell: SourceCell) -> Exercise:
 
 def _known(path: Path, cell: SourceCell, exercise_id: str) -> Exercise:
     try:
-        return get(exercise_id)
+        return registry.get(exercise_id)
     except ValueError as error:
         raise BuildError(path, cell.line, str(error)) from error
 
@@ -217,11 +245,39 @@ def _refuse_unchecked(path: Path, cells: tuple[SourceCell, ...]) -> None:
             raise BuildError(path, cell.line, message)
 
 
-def _refuse_headers(
-    path: Path, cells: tuple[SourceCell, ...], exercises: dict[str, Exercise]
+def _open_question(path: Path, cell: SourceCell) -> OpenQuestion:
+    if cell.kind != "markdown" or cell.hidden is not None:
+        message = f"expected a markdown cell that students get for open question {cell.open}"
+        raise BuildError(path, cell.line, message)
+    known = {question.id: question for question in _asked(path)}
+    if cell.open not in known:
+        message = f"expected an open question among {', '.join(known) or 'none'}, got {cell.open!r}"
+        raise BuildError(path, cell.line, message)
+    return known[cell.open]
+
+
+def _asked(path: Path) -> tuple[OpenQuestion, ...]:
+    chapter = path.name[:2]
+    return registry.open_questions(chapter) if chapter in registry.chapters() else ()
+
+
+def _refuse_unasked(
+    path: Path, cells: tuple[SourceCell, ...], opens: dict[str, OpenQuestion]
 ) -> None:
+    """Each open question has a place for its answer, and its heading stands in the text."""
+    text = {line.strip() for cell in cells for line in cell.text.splitlines()}
+    for question in _asked(path):
+        if question.id not in opens:
+            message = f'expected a cell `# %% [markdown] open="{question.id}"`, got none'
+            raise BuildError(path, cells[-1].line, message)
+        if not any(line.startswith(open_header(question).split(" · ")[0]) for line in text):
+            line = next(cell.line for cell in cells if cell.open == question.id)
+            raise BuildError(path, line, f"expected the heading\n{open_header(question)}")
+
+
+def _refuse_headers(path: Path, cells: tuple[SourceCell, ...], headings: list[str]) -> None:
     """Headings say the title, stars, minutes and points that the exercise has."""
-    right = {header(exercise).split(" · ")[0]: header(exercise) for exercise in exercises.values()}
+    right = {heading.split(" · ")[0]: heading for heading in headings}
     for cell in cells:
         for line in cell.text.splitlines() if cell.kind == "markdown" else ():
             wanted = right.get(line.split(" · ")[0].strip())

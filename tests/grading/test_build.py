@@ -6,6 +6,7 @@ import nbformat
 import pytest
 
 from mi_course.exercises import registry
+from mi_course.exercises.open_question import Criterion, OpenQuestion
 from mi_course.grading.build import (
     as_text,
     build,
@@ -15,7 +16,7 @@ from mi_course.grading.build import (
     stub,
     student_notebook,
 )
-from mi_course.grading.source import BuildError, header, read_chapter
+from mi_course.grading.source import BuildError, header, open_header, read_chapter
 from tests.exercises import demo
 
 
@@ -79,6 +80,72 @@ def test_cells_carry_nbgrader_metadata(chapter):
     assert (points.solution, points.grade, points.locked, points.points) == (False, True, True, 3)
     assert answer.schema_version == points.schema_version == 3
     assert answer.grade_id != points.grade_id
+
+
+@pytest.fixture
+def asks_in_words():
+    """Chapter 99 also asks one open question."""
+    question = OpenQuestion("99.A", "Why a mean?", (Criterion("names the axis", 4),))
+    registry.register(demo.CHAPTER, demo.EXERCISES, (question,))
+    return question
+
+
+OPEN = """# %% [markdown]
+# ## Open question 99.A · Why a mean? · 4 points
+# Half a page.
+
+# %% [markdown] open="99.A"
+# *Write here.*
+"""
+
+
+def test_the_place_for_words_stays_and_nbgrader_leaves_it_to_a_person(asks_in_words, tmp_path):
+    chapter = read_chapter(write(tmp_path, demo.SOURCE + OPEN))
+    assert chapter.opens == {"99.A": asks_in_words}
+    for notebook in (student_notebook(chapter), solution_notebook(chapter)):
+        place = cell(notebook, open="99.A")
+        assert (place.cell_type, place.id, place.source) == (
+            "markdown",
+            "open-99-A",
+            "*Write here.*",
+        )
+        role = place.metadata.nbgrader
+        assert (role.grade, role.solution, role.locked, role.task) == (True, True, False, False)
+        assert (role.points, role.schema_version, role.grade_id) == (4, 3, "open-99-A")
+        assert place.metadata.points == 4
+        assert "tags" not in place.metadata
+
+
+def test_the_heading_of_an_open_question(asks_in_words):
+    assert open_header(asks_in_words) == "## Open question 99.A · Why a mean? · 4 points"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        (demo.SOURCE, 46, 'expected a cell `# %% [markdown] open="99.A"`, got none'),
+        (OPEN + OPEN, 11, 'open="99.A" again'),
+        (OPEN.replace('open="99.A"', 'open="99.B"'), 5, "among 99.A, got '99.B'"),
+        (OPEN.replace('open="99.A"', "open=1"), 5, "expected text"),
+        (OPEN.replace('[markdown] open="99.A"', 'open="99.A"'), 5, "expected a markdown cell"),
+        (OPEN.replace('open="99.A"', 'open="99.A" hidden="x"'), 5, "cell that students get"),
+        (OPEN.replace("4 points", "5 points"), 1, "· 4 points\ngot\n"),
+        (OPEN.replace("Why a mean?", "Why?"), 1, "· Why a mean? · 4 points\ngot\n"),
+        (OPEN.replace("## Open question 99.A", "## Question"), 5, "expected the heading"),
+    ],
+)
+def test_an_open_question_that_is_asked_wrongly_is_refused(
+    asks_in_words, tmp_path, text, line, says
+):
+    with pytest.raises(BuildError) as caught:
+        read_chapter(write(tmp_path, text))
+    assert str(caught.value).startswith(f"99_demo.py:{line}: ")
+    assert says in str(caught.value)
+
+
+def test_a_chapter_without_open_questions_has_no_place_for_words(tmp_path):
+    with pytest.raises(BuildError, match=r"among none, got '99\.A'"):
+        read_chapter(write(tmp_path, OPEN))
 
 
 def test_the_notebook_opens_with_badge_and_quiet_installation(chapter):

@@ -179,9 +179,13 @@ class Exercise:
 
         Shape, dtype and finite are earned when every case returned a value that passes them,
         any other group when none of its cases has a finding. No value at all earns nothing.
+        Hand cases can be looked up, so they count only where some other case is right too.
         """
         pairs = list(zip(cases, findings, strict=True))
         lost = {group for case, found in pairs if found for group in (case.group, found.group)}
+        unseen = [found for case, found in pairs if case.group != "hand"]
+        if unseen and None not in unseen:
+            lost.add("hand")
         raised = [found is not None and found.raised for _, found in pairs]
         if all(raised) or (lost and not self.groups):
             return 0

@@ -28,8 +28,8 @@ def test_a_right_answer_ends_in_its_points(capsys):
 
 
 def test_a_partly_right_answer_ends_in_the_points_of_its_groups():
-    def position_means(values):  # wrong on random inputs, which have five positions
-        return values.sum(1) / 2
+    def position_means(values):  # wrong on the case by hand, which has two positions
+        return values.mean(1) if values.shape[1] > 2 else values.sum(1)
 
     assert check(position_means) == 2
 

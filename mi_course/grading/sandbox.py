@@ -26,6 +26,7 @@ from typing import Any
 
 import psutil
 
+from mi_course.grading.inside.sealed import new_key, seal
 from mi_course.grading.isolation import SandboxError, command
 from mi_course.grading.limits import Limits
 from mi_course.grading.view import build_view
@@ -60,12 +61,16 @@ class Request:
         function: the function to call.
         cells: the submission's answer cells, exercise id -> code.
         calls: encoded arguments of each call.
+        others: code of the submission's other cells, where an answer may find what it needs.
+        shown: how many of the calls, counted from the first, may be told to the student.
     """
 
     exercise: str
     function: str
     cells: dict[str, str]
     calls: tuple[Any, ...]
+    others: tuple[str, ...] = ()
+    shown: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ class Outcome:
     Args:
         calls: call index -> parsed line and seconds; -1 where nothing could be called.
         end: "ok", "late", "flood", "huge", "memory", "died N", or "gone" (the driver died).
-        printed: the beginning of what the answer printed.
+        printed: the beginning of what the answer printed before it had an input to hide.
     """
 
     calls: dict[int, tuple[Any, float]]
@@ -210,11 +215,16 @@ class Sandbox:
             "limits": self.limits.of_process(n_calls),
             "caps": asdict(self.limits.caps),
         }
-        self._send(asdict(request) | more)
+        keys = [new_key() for _ in request.calls]
+        sealed = [seal(*pair) for pair in zip(request.calls, keys, strict=True)]
+        self._send(asdict(request) | more | {"calls": sealed})
         calls: dict[int, tuple[Any, float]] = {}
         for head, body in self._lines(time.monotonic() + self.limits.of_job(n_calls)):
             if head == "end":
                 return Outcome(calls, str(body["end"]), str(body["printed"]))
+            if head.startswith("ask "):
+                self._write(keys[int(head[4:])])
+                continue
             _, index, seconds = head.split(" ")
             calls[int(index)] = (body, float(seconds))
         too_large = self._process is not None and self._memory() > self.limits.memory
@@ -222,8 +232,11 @@ class Sandbox:
         return Outcome(calls, "memory" if too_large else "gone")
 
     def _send(self, message: dict[str, Any]) -> None:
+        self._write(json.dumps(message).encode() + b"\n")
+
+    def _write(self, data: bytes) -> None:
         with contextlib.suppress(BrokenPipeError):  # then reading tells that it is gone
-            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.write(data)
             self._process.stdin.flush()
 
     def _lines(self, deadline: float) -> Iterator[tuple[str, Any]]:

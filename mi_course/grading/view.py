@@ -29,7 +29,8 @@ REFUSAL = '''def {name}(*_args, **_kwargs):
     raise ImportError("{name} is not available while an answer is graded")
 '''
 INSIDE = ("values.py", "inside/__init__.py", "inside/answer.py", "inside/driver.py",
-          "inside/masked.py", "inside/sealed.py", "inside/seccomp.py", "inside/setup.py")  # fmt: skip
+          "inside/masked.py", "inside/sealed.py", "inside/seccomp.py",
+          "inside/setup.py")  # fmt: skip
 
 
 @dataclass(frozen=True)

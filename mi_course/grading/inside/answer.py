@@ -7,6 +7,7 @@ In go code and encoded inputs, out come lines; nothing here knows a right answer
 """
 
 import ast
+import contextlib
 import json
 import linecache
 import os
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from mi_course.grading.inside.sealed import KEY_BYTES, unseal
 from mi_course.grading.values import Caps, RefusedError, decode, encode
 
 MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
@@ -32,7 +34,9 @@ class Job:
         exercise: its id.
         function: the function that is called.
         cells: the submission's answer cells, exercise id -> code, in the notebook's order.
-        calls: encoded arguments of each call.
+        others: code of the submission's other cells, in the notebook's order.
+        calls: encoded arguments of each call, sealed.
+        shown: how many of the calls, counted from the first, may be told to the student.
         seconds: processor time of one call.
         patience: how many times `seconds` the wall clock may take.
         limits: names of `resource.RLIMIT_*` without the prefix -> value.
@@ -42,7 +46,9 @@ class Job:
     exercise: str
     function: str
     cells: dict[str, str]
-    calls: list[Any]
+    others: list[str]
+    calls: list[str]
+    shown: int
     seconds: float
     patience: float
     limits: dict[str, int]
@@ -100,21 +106,48 @@ def _names(code: str) -> tuple[set[str], set[str]]:
     return defined, {node.id for node in names if isinstance(node.ctx, ast.Load)}
 
 
-def run(job: Job, namespace: dict[str, Any], say: Callable[[int, dict[str, Any]], None]) -> None:
+class Line:
+    """The child's line to the driver.
+
+    Args:
+        nonce: marks this child's lines.
+        results: pipe that the driver reads.
+        keys: pipe on which the keys of inputs come.
+    """
+
+    def __init__(self, nonce: str, results: int, keys: int):
+        self.nonce = nonce
+        self.results = results
+        self.keys = keys
+
+    def say(self, index: int, outcome: dict[str, Any]) -> None:
+        """Send what came of one call; index -1 tells that nothing could be called."""
+        write_all(self.results, f"{self.nonce} {index} {json.dumps(outcome)}\n".encode())
+
+    def key(self, index: int) -> bytes:
+        """The key of one input, which comes when the call before it has been answered."""
+        with contextlib.suppress(Exception):  # the stream may be one of the student's making
+            sys.stdout.flush()
+        write_all(self.results, f"{self.nonce} ask {index}\n".encode())
+        return os.read(self.keys, KEY_BYTES)
+
+
+def run(job: Job, namespace: dict[str, Any], line: Line) -> None:
     """Define the student's function, call it on each input, and say what came of it.
 
     Args:
         job: the exercise and its calls.
         namespace: what the set-up cells left; changed here.
-        say: (call index, outcome) -> None; index -1 tells that nothing could be called.
+        line: where inputs are asked for, and where outcomes go.
     """
     try:
         function = _define(job, namespace)
     except BaseException as error:  # even SystemExit is the student's, not ours
-        say(-1, {"raised": _describe(error)})
+        line.say(-1, {"raised": _describe(error)})
         return
-    for index, arguments in enumerate(job.calls):
-        say(index, _outcome(function, arguments, Caps(**job.caps)))
+    for index, sealed in enumerate(job.calls):
+        arguments = unseal(sealed, line.key(index))
+        line.say(index, _outcome(function, arguments, Caps(**job.caps)))
 
 
 def _define(job: Job, namespace: dict[str, Any]) -> Callable[..., Any]:
@@ -175,11 +208,6 @@ def _generator(seed: Any) -> Any:
 
 
 RESOLVERS = {"model": _model, "generator": _generator}
-
-
-def line(nonce: str, index: int, outcome: dict[str, Any]) -> bytes:
-    """The line that carries one outcome."""
-    return f"{nonce} {index} {json.dumps(outcome)}\n".encode()
 
 
 def write_all(descriptor: int, data: bytes) -> None:

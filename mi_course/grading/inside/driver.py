@@ -22,8 +22,9 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mi_course.grading.inside.answer import RESOLVERS, Job, line, restrict, run, write_all
+from mi_course.grading.inside.answer import RESOLVERS, Job, Line, restrict, run, write_all
 from mi_course.grading.inside.masked import mask
+from mi_course.grading.inside.sealed import KEY_BYTES
 from mi_course.grading.inside.seccomp import install
 from mi_course.grading.inside.setup import namespace_of
 
@@ -110,24 +111,32 @@ class Driver:
         nonce = secrets.token_hex(8)
         results, child_results = os.pipe()
         printed, child_printed = os.pipe()
+        child_keys, keys = os.pipe()
         pid = os.fork()
         if pid == 0:
-            os.close(results)
-            os.close(printed)
-            self.child(job, nonce, child_results, child_printed)
-        os.close(child_results)
-        os.close(child_printed)
-        watch = Watch(self, job, pid, nonce.encode(), (results, printed))
+            for pipe in (results, printed, keys):
+                os.close(pipe)
+            self.child(job, nonce, (child_results, child_printed, child_keys))
+        for pipe in (child_results, child_printed, child_keys):
+            os.close(pipe)
+        watch = Watch(self, job, pid, nonce.encode(), (results, printed, keys))
         try:
             end = watch.until_end()
         finally:
             self.clear(pid)
-            os.close(results)
-            os.close(printed)
+            for pipe in (results, printed, keys):
+                os.close(pipe)
         self.say("end", json.dumps({"end": end, "printed": watch.printed_text()}).encode())
 
-    def child(self, job: Job, nonce: str, results: int, printed: int) -> NoReturn:
+    def hand_over(self, keys: int) -> None:
+        """Pass on the key that the grader sends when it is asked for one."""
+        key = os.read(self.requests, KEY_BYTES)
+        with contextlib.suppress(BrokenPipeError):  # the child may have died meanwhile
+            write_all(keys, key)
+
+    def child(self, job: Job, nonce: str, pipes: tuple[int, int, int]) -> NoReturn:
         """The student's process: never returns."""
+        results, printed, keys = pipes
         try:
             os.setsid()
             os.close(self.replies)
@@ -137,7 +146,7 @@ class Driver:
             os.chdir(self.work)
             _dumpable(True)
             restrict(job.limits)
-            run(job, self.namespace, lambda index, out: write_all(results, line(nonce, index, out)))
+            run(job, self.namespace, Line(nonce, results, keys))
             write_all(results, f"{nonce} end\n".encode())
         finally:
             os._exit(0)
@@ -169,16 +178,18 @@ def _mend(_function: Any, path: str, _info: Any) -> None:
 class Watch:
     """Reads one child's pipes until it ends, hangs or floods."""
 
-    def __init__(self, driver: Driver, job: Job, pid: int, nonce: bytes, pipes: tuple[int, int]):
+    def __init__(self, driver: Driver, job: Job, pid: int, nonce: bytes, pipes: tuple[int, ...]):
         self.driver = driver
         self.job = job
         self.pid = pid
         self.nonce = nonce
-        self.results, self.printed = pipes
+        self.results, self.printed, self.keys = pipes
         self.buffer = bytearray()
         self.kept = bytearray()
+        self.keeping = True  # until the first input that must stay unknown is handed over
         self.n_printed = 0
         self.next_call = 0
+        self.asked = 0
         self.since = time.monotonic()
         self.spent = 0.0  # processor time when the present call began
 
@@ -218,7 +229,8 @@ class Watch:
     def _read_printed(self) -> str:
         chunk = _read(self.printed)
         self.n_printed += len(chunk)
-        self.kept += chunk[: KEEP_PRINTED - len(self.kept)]
+        if self.keeping:
+            self.kept += chunk[: KEEP_PRINTED - len(self.kept)]
         return "flood" if self.n_printed > self.driver.hello["printed_bytes"] else ""
 
     def _read_results(self) -> str:
@@ -240,9 +252,16 @@ class Watch:
         if nonce != self.nonce:
             return False
         if rest == b"end":
+            self._read_printed()
             return True
         index, _, body = rest.partition(b" ")
-        if index not in (b"-1", str(self.next_call).encode()):
+        if index == b"ask":
+            self._ask(body)
+            return False
+        # One outcome for each input that was asked for; or -1, once, when nothing can be called.
+        nothing = index == b"-1" and self.asked == self.next_call == 0
+        due = self.next_call < self.asked and index == str(self.next_call).encode()
+        if not (nothing or due):
             return False
         now = time.monotonic()
         self.driver.say(f"call {index.decode()} {now - self.since:.3f}", body)
@@ -250,6 +269,17 @@ class Watch:
         self.since = now
         self.spent = _processor_seconds(self.pid)
         return False
+
+    def _ask(self, index: bytes) -> None:
+        """Hand over the next input's key, once all before it is answered and its prints read."""
+        due = self.asked == self.next_call < len(self.job.calls)
+        if not due or index != str(self.asked).encode():
+            return
+        self._read_printed()
+        self.keeping = self.asked < self.job.shown
+        self.driver.say(f"ask {self.asked}", b"{}")
+        self.driver.hand_over(self.keys)
+        self.asked += 1
 
 
 def _read(pipe: int) -> bytes:

@@ -2,72 +2,34 @@
 
 The grader is trusted and never runs a student's code: it draws fresh inputs from a secret seed,
 sends them into sandboxes, and compares what comes back. Each submission ends in one record with
-its marks or with the reason why there are none; records that exist already are kept, so a run
-that was killed goes on where it stopped. One writer makes the gradebook and the feedback pages.
+its marks or with the reason why there are none; marks that still hold are kept, so a run that was
+killed goes on where it stopped and a regrade touches nothing else. Chapters are graded one after
+another, so that memory is bounded by the sandboxes of one.
 In go a folder of notebooks and a folder for the results, out comes a `Summary`.
 """
 
-import json
-import os
-import secrets
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack
-from dataclasses import dataclass
+import time
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
-from tqdm.auto import tqdm
-
 from mi_course.exercises import registry
-from mi_course.grading import gradebook, records
-from mi_course.grading.isolation import UNSAFE, find_tier
+from mi_course.grading import manifest, secret
+from mi_course.grading.audit import Audit, versions
+from mi_course.grading.capacity import default_jobs
+from mi_course.grading.finish import Summary, finish
+from mi_course.grading.handed_in import HandedIn, hand_in, regraded, unread
+from mi_course.grading.isolation import find_tier
 from mi_course.grading.limits import Limits
-from mi_course.grading.notebook import (
-    NotebookError,
-    Submission,
-    chapter_of_name,
-    collect,
-    parse,
-    read_bytes,
-    sha256,
-)
-from mi_course.grading.paper import CHAPTERS, Paper, Papers
-from mi_course.grading.pool import Pool, Work, unmarked
-from mi_course.grading.records import Record
+from mi_course.grading.manifest import RECORDS, Manifest
+from mi_course.grading.notebook import Submission, collect
+from mi_course.grading.paper import CHAPTERS, Papers
+from mi_course.grading.run import Plan, grade_all
+from mi_course.grading.shards import in_shard, parse_shard
 
-SECRET = "secret-seed.json"  # kept beside the results, so that a run can be resumed
+__all__ = ["Summary", "grade"]
 
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run of the grader did.
-
-    Args:
-        records: one for each submission, in the order of the folder.
-        resumed: how many of them existed before.
-        tier: the isolation that student code ran under.
-        gradebook: the table of all marks.
-        feedback: the folder of pages for students.
-    """
-
-    records: tuple[Record, ...]
-    resumed: int
-    tier: str
-    gradebook: Path
-    feedback: Path
-
-    @property
-    def problems(self) -> tuple[Record, ...]:
-        """Submissions without marks."""
-        return tuple(record for record in self.records if record.problem)
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.records)} submissions graded ({self.resumed} earlier)"]
-        lines.append(f"isolation: {self.tier}")
-        if self.tier == UNSAFE:
-            lines.append("WARNING: students' code ran with the rights of your own account")
-        lines += [f"no marks for {r.student}: {r.problem}" for r in self.problems]
-        return "\n".join([*lines, f"gradebook: {self.gradebook}", f"feedback: {self.feedback}"])
+MOST = 50  # notebooks of one student that are read: a flood of copies must not cost the class
 
 
 def grade(
@@ -76,9 +38,14 @@ def grade(
     *,
     chapter: str | None = None,
     seed: int | None = None,
+    secret_file: Path | None = None,
     jobs: int | None = None,
-    allow_unsafe: bool = False,
     timeout: float = 10.0,
+    isolation: str = "auto",
+    allow_unsafe: bool = False,
+    regrade: Iterable[str] = (),
+    shard: str = "1/1",
+    cluster: str | None = None,
     chapters: Path | None = None,
 ) -> Summary:
     """Grade every notebook below `submissions`.
@@ -87,94 +54,70 @@ def grade(
         submissions: a folder for each student, or notebooks named after students.
         out: where records, gradebook and feedback go.
         chapter: two digits, where notebooks do not say which chapter they are.
-        seed: makes the inputs repeatable on another machine; None draws a secret one.
-        jobs: sandboxes at a time; None takes one for each processor.
-        allow_unsafe: run students' code without isolation where there is none.
+        seed: a number that stands for the secret: the same inputs on another machine.
+        secret_file: the secret, which is made where there is none; None keeps it in `out`.
+        jobs: sandboxes at a time; None takes what processors and memory allow.
         timeout: seconds that one call of a student's function may take.
+        isolation: "auto", or the name of the tier to use.
+        allow_unsafe: run students' code without isolation where there is none.
+        regrade: exercises ("06.3") or chapters ("06") to grade again in any case.
+        shard: "I/N" grades the I-th of N parts of the class.
+        cluster: address of a dask scheduler whose workers hold the sandboxes.
         chapters: folder of the notebooks as they were handed out.
 
     Returns:
         All records, and where the tables are.
 
     Raises:
-        ValueError: no such folder, no isolation, no such chapter, or set-up cells that fail.
+        ValueError: no such folder, no isolation, no such chapter or exercise, set-up cells that
+            fail, or a folder of results that was made with another secret.
     """
-    tier = find_tier(allow_unsafe)
-    limits = Limits(seconds=timeout)
+    began, part = time.monotonic(), parse_shard(shard)
+    forced = regraded(regrade)
+    if chapter is not None:
+        registry.chapter(chapter)
+    tier = find_tier(allow_unsafe) if isolation == "auto" else find_tier(allow_unsafe, isolation)
     found = collect(submissions)
-    (out / "records").mkdir(parents=True, exist_ok=True)
-    papers = Papers(_secret(out, seed), chapters or CHAPTERS)
-    done: dict[int, Record] = {}
-    todo: dict[int, Work] = {}
-    for index, submission in enumerate(found):
-        ready = _prepare(submission, out / "records", papers, chapter, tier)
-        if isinstance(ready, Work):
-            todo[index] = ready
-        else:
-            done[index] = ready
-    resumed = sum(1 for record in done.values() if not record.problem)
-    for index, record in _graded(todo, tier, limits, jobs or os.cpu_count() or 1):
-        records.write(record, todo[index].path)
-        done[index] = record
-    ordered = tuple(done[index] for index in range(len(found)))
-    table, pages = gradebook.write(ordered, papers.made(), out)
-    return Summary(ordered, resumed, tier, table, pages)
+    with Audit(out) as audit:
+        key = (
+            secret.of_file(secret_file or out / secret.SECRET)
+            if seed is None
+            else (secret.of_seed(seed))
+        )
+        name = secret.fingerprint_of(key)
+        manifest.refuse_another_secret(out, name)
+        audit.log(
+            "start", grader=versions(), tier=tier, secret=name, submissions=str(submissions),
+            found=len(found), chapter=chapter, timeout=timeout, jobs=jobs, shard=shard,
+            regrade=sorted(forced), cluster=cluster,
+        )  # fmt: skip
+        plan = Plan(
+            Papers(key, chapters or CHAPTERS), out / RECORDS, tier, Limits(seconds=timeout),
+            jobs or default_jobs(), forced, cluster,
+        )  # fmt: skip
+        handed = _read(found, part, chapter)
+        audit.log(
+            "read", submissions=[[each.submission.name, each.digest] for each in handed.values()]
+        )
+        done = grade_all(handed, plan, audit)
+        names = manifest.digest_of(each.name for each in found)
+        files = dict(sorted(done.files.items()))
+        manifest.write(Manifest(name, names, done.papers, part, files, tier), out)
+        return finish(
+            done.in_order(), out, audit,
+            tier=tier, began=began, resumed=done.resumed, changed=done.changed, shard=part,
+        )  # fmt: skip
 
 
-def _secret(out: Path, seed: int | None) -> bytes:
-    """The secret of this run; an earlier run's is kept, or its marks would not be comparable."""
-    path = out / SECRET
-    if seed is not None:
-        return f"seed {seed}".encode()
-    if not path.exists():
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump({"secret": secrets.token_hex(32)}, file)
-    return bytes.fromhex(json.loads(path.read_text())["secret"])
-
-
-def _prepare(
-    submission: Submission, folder: Path, papers: Papers, chapter: str | None, tier: str
-) -> Record | Work:
-    """A record that exists already or needs no sandbox, or work to do."""
-    name, digest, paper = chapter or chapter_of_name(submission.path.name), "", None
-    try:
-        paper = papers.get(name) if name in registry.chapters() else None
-        data = read_bytes(submission.path)
-        digest = sha256(data)
-        notebook = parse(data)
-        name = chapter or notebook.chapter or name
-        if name not in registry.chapters():
-            raise NotebookError("the notebook does not say which chapter it is")
-        paper = papers.get(name)
-    except NotebookError as error:
-        record = unmarked(submission, digest, name, paper=paper, tier=tier, problem=str(error))
-        path = folder / _record_name(submission, digest, paper)
-        records.write(record, path)
-        return record
-    path = folder / _record_name(submission, digest, paper)
-    work = Work(submission, digest, paper, notebook, path)
-    return records.read(path) or work
-
-
-def _record_name(submission: Submission, digest: str, paper: Paper | None) -> str:
-    made_on = paper.digest if paper else ""
-    return records.file_name(submission.student, submission.name, digest, made_on)
-
-
-def _graded(
-    todo: dict[int, Work], tier: str, limits: Limits, jobs: int
-) -> Iterator[tuple[int, Record]]:
-    """Each submission's record as it is ready."""
-    with ExitStack() as stack:
-        pools = {work.paper.chapter: Pool(work.paper, tier, limits) for work in todo.values()}
-        for pool in pools.values():
-            stack.callback(pool.close)
-        workers = stack.enter_context(ThreadPoolExecutor(max(1, min(jobs, len(todo)))))
-        futures = {
-            workers.submit(pools[work.paper.chapter].grade, work): index
-            for index, work in todo.items()
-        }
-        stack.callback(workers.shutdown, wait=True, cancel_futures=True)
-        for future in tqdm(as_completed(futures), total=len(futures), desc="grading", disable=None):
-            yield futures[future], future.result()
+def _read(
+    found: list[Submission], part: tuple[int, int], chapter: str | None
+) -> dict[int, HandedIn]:
+    """What this shard has to grade, by place in the order of all submissions."""
+    handed: dict[int, HandedIn] = {}
+    count: Counter[str] = Counter()
+    for place, submission in enumerate(found):
+        if in_shard(submission.student, part):
+            count[submission.student] += 1
+            too_many = count[submission.student] > MOST
+            handed[place] = unread(submission, MOST) if too_many else hand_in(submission, chapter)
+    return handed

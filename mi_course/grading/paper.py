@@ -6,9 +6,11 @@ submission of a class answers the same paper, so marks are comparable and a run 
 In go a chapter, a secret and the teacher's notebook; out comes a `Paper`.
 """
 
+import contextlib
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,13 @@ from mi_course.exercises.core import GROUPS, Case, Exercise
 from mi_course.exercises.values import GeneratorRef, ModelRef, names_models
 from mi_course.grading.notebook import Notebook, parse, read_bytes, setup_cells
 from mi_course.grading.sandbox import Setup
+from mi_course.grading.source_digest import source_digest
 from mi_course.grading.values import Caps, encode
 
 CHAPTERS = Path(__file__).parents[2] / "chapters"
-VERSION = "1"  # changes whenever the same answer could get another mark
+VERSION = "2"  # changes whenever the same answer could get another mark
+# What a student or a teacher reads, and what only our own tests use: no mark depends on it.
+UNASKED = {"alternatives", "hints", "minutes", "stars"}
 INPUT_CAPS = Caps(nbytes=256 << 20)
 
 
@@ -34,12 +39,14 @@ class Question:
         cases: fresh cases; their inputs are never shown.
         calls: the cases' arguments, encoded.
         expected: the reference's values.
+        asked: digest of all that a mark depends on; a mark that carries it still holds.
     """
 
     exercise: Exercise
     cases: tuple[Case, ...]
     calls: tuple[Any, ...]
     expected: tuple[Any, ...]
+    asked: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,12 +71,7 @@ class Paper:
     @cached_property
     def digest(self) -> str:
         """Names this paper: another secret, exercise, set-up or grader gives another digest."""
-        asked = [
-            (q.exercise.id, q.exercise.points, q.exercise.groups, q.calls, _written(q.expected))
-            for q in self.questions
-        ]
-        text = json.dumps([VERSION, self.setup.cells, asked])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return _digest([self.chapter, *(question.asked for question in self.questions)])
 
 
 def make_paper(
@@ -86,21 +88,60 @@ def make_paper(
     Returns:
         Questions with inputs and right values, and the set-up for the sandbox.
     """
-    questions = tuple(_question(exercise, secret) for exercise in exercises)
     cells = setup_cells(teacher)
+    with _one_thread():
+        questions = tuple(_question(exercise, secret, cells) for exercise in exercises)
     models = {name for q in questions for case in q.cases for name in names_models(case.args)}
     sent = json.dumps([question.calls for question in questions])
     torch = bool(models) or '"tensor"' in sent or any("torch" in cell for cell in cells)
     return Paper(chapter, questions, Setup(cells, tuple(sorted(models)), torch))
 
 
-def _question(exercise: Exercise, secret: bytes) -> Question:
+def _question(exercise: Exercise, secret: bytes, setup: tuple[str, ...]) -> Question:
     digest = hashlib.sha256(secret + exercise.id.encode()).digest()
     seed = int.from_bytes(digest[:4], "big") >> 1
     cases = sorted(exercise.cases(seed), key=lambda case: GROUPS.index(case.group))
     calls = [encode(list(case.args), INPUT_CAPS, refer=_refer) for case in cases]
     expected = [exercise.expect(case) for case in cases]
-    return Question(exercise, tuple(cases), tuple(calls), tuple(expected))
+    asked = _asked(exercise, digest, cases, setup)
+    return Question(exercise, tuple(cases), tuple(calls), tuple(expected), asked)
+
+
+def _asked(exercise: Exercise, drawn: bytes, cases: list[Case], setup: tuple[str, ...]) -> str:
+    """Digest of a question by what makes it: the secret, the exercise's source, weights, set-up.
+
+    Not by the values: inputs and right values are floats, and another processor's vector unit or
+    another linear algebra library may give another last digit. The values follow from what is
+    hashed here, to within the exercise's tolerance.
+    """
+    parts = {f.name: getattr(exercise, f.name) for f in fields(exercise) if f.name not in UNASKED}
+    models = sorted({name for case in cases for name in names_models(case.args)})
+    secret = hashlib.sha256(b"asked" + drawn).hexdigest()
+    return _digest([VERSION, secret, source_digest(parts), setup, list(map(_weights, models))])
+
+
+def _weights(model: str) -> Any:
+    """Names of a model's weight files with their hashes, where it is one of the course's own."""
+    from mi_course.models import zoo  # a chapter without models costs no import of models
+
+    return [model, zoo.card(model).get("files") if model in zoo.names() else None]
+
+
+def _digest(parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Sums in the same order on machines with few and with many processors."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _refer(value: Any) -> dict[str, Any] | None:
@@ -111,12 +152,8 @@ def _refer(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _written(values: tuple[Any, ...]) -> Any:
-    return encode(list(values), INPUT_CAPS)
-
-
 class Papers:
-    """The paper of each chapter that is asked for, made once.
+    """Makes the paper of any chapter; keeps none, since a paper with its models may be large.
 
     Args:
         secret: whoever knows it knows the inputs.
@@ -126,20 +163,11 @@ class Papers:
     def __init__(self, secret: bytes, chapters: Path):
         self.secret = secret
         self.chapters = chapters
-        self._papers: dict[str, Paper] = {}
 
-    def get(self, chapter: str) -> Paper:
+    def make(self, chapter: str) -> Paper:
         """The paper of `chapter`, two digits."""
-        if chapter not in self._papers:
-            exercises = registry.chapter(chapter)
-            self._papers[chapter] = make_paper(
-                chapter, exercises, self.secret, self._teacher(chapter)
-            )
-        return self._papers[chapter]
-
-    def made(self) -> tuple[Paper, ...]:
-        """All papers so far, by chapter."""
-        return tuple(self._papers[name] for name in sorted(self._papers))
+        exercises = registry.chapter(chapter)
+        return make_paper(chapter, exercises, self.secret, self._teacher(chapter))
 
     def _teacher(self, chapter: str) -> Notebook:
         found = sorted(self.chapters.glob(f"{chapter}_*.ipynb"))

@@ -3,7 +3,8 @@
 A sandbox loads libraries and runs the set-up once and then serves any number of submissions, each
 answer in a process of its own; a pool lends one to whoever has work. An answer that kills its
 sandbox costs the next one a fresh start and nothing else.
-In goes a submission, out comes its record.
+In goes a submission with the questions to ask, out comes its record; marks that still hold are
+taken over as they are.
 """
 
 import queue
@@ -11,46 +12,85 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mi_course.exercises import registry
+from mi_course.grading.audit import versions
 from mi_course.grading.isolation import SandboxError
 from mi_course.grading.limits import Limits
 from mi_course.grading.mark import mark, missing
-from mi_course.grading.notebook import Notebook, Submission, find_answers
-from mi_course.grading.paper import Paper
-from mi_course.grading.records import ExerciseMark, Record
+from mi_course.grading.notebook import Answers, Submission
+from mi_course.grading.paper import Paper, Question
+from mi_course.grading.records import ExerciseMark, OpenMark, Record
 from mi_course.grading.sandbox import Request, Sandbox
 
 
 @dataclass(frozen=True)
 class Work:
-    """One submission that is ready to be graded."""
+    """One submission that is ready to be graded.
+
+    Args:
+        submission: who handed in what.
+        digest: of the notebook's bytes.
+        paper: what it is graded on.
+        answers: the code of its answers.
+        asks: questions that need a mark.
+        kept: marks that still hold, by exercise.
+        path: where the record goes.
+        before: the record that is there already, if any.
+        opens: answers to open questions.
+    """
 
     submission: Submission
     digest: str
     paper: Paper
-    notebook: Notebook
+    answers: Answers
+    asks: tuple[Question, ...]
+    kept: dict[str, ExerciseMark]
     path: Path
+    before: Record | None = None
+    opens: tuple[OpenMark, ...] = ()
 
 
 def unmarked(
-    submission: Submission,
-    digest: str,
-    chapter: str,
-    *,
-    paper: Paper | None,
-    tier: str,
-    problem: str = "",
+    submission: Submission, digest: str, chapter: str, *, tier: str, paper: str = "", problem: str
 ) -> Record:
-    """The record of a submission that cannot be graded."""
+    """The record of a submission that cannot be graded, or is not graded yet."""
+    known = registry.chapter(chapter) if chapter in registry.chapters() else ()
     return Record(
         student=submission.student,
         notebook=submission.name,
         notebook_sha256=digest,
         chapter=chapter,
-        paper=paper.digest if paper else "",
+        paper=paper,
         tier=tier,
         points=0,
-        max_points=paper.max_points if paper else 0,
+        max_points=sum(exercise.points for exercise in known),
         problem=problem,
+        grader=versions(),
+    )
+
+
+def record_of(work: Work, tier: str, fresh: Iterable[ExerciseMark]) -> Record:
+    """The record of a submission whose questions have all been asked.
+
+    Args:
+        work: the submission, with the marks that are kept.
+        tier: the isolation under which the fresh marks were made.
+        fresh: marks of the questions that were asked.
+    """
+    marks = work.kept | {mark.exercise: mark for mark in fresh}
+    ordered = tuple(marks[question.exercise.id] for question in work.paper.questions)
+    if work.before is not None and work.kept:  # a page must not claim more than held for each mark
+        tiers = [work.before.tier, tier] if work.asks else [work.before.tier]
+        tier = " + ".join(dict.fromkeys(name for each in tiers for name in each.split(" + ")))
+    chapter = work.paper.chapter
+    blank = unmarked(work.submission, work.digest, chapter, tier=tier, problem="")
+    return replace(
+        blank,
+        paper=work.paper.digest,
+        points=sum(mark.points for mark in ordered),
+        marks=ordered,
+        opens=work.opens,
+        grader=work.before.grader if work.before and not work.asks else versions(),
     )
 
 
@@ -70,36 +110,33 @@ class Pool:
         self._idle: queue.SimpleQueue[Sandbox] = queue.SimpleQueue()
 
     def grade(self, work: Work) -> Record:
-        """The record of one submission."""
+        """The record of one submission: `work.asks` are asked, `work.kept` stays."""
         try:
             sandbox = self._idle.get_nowait()
         except queue.Empty:
             sandbox = Sandbox(self.tier, self.paper.setup, self.limits)
-        blank = unmarked(
-            work.submission, work.digest, self.paper.chapter, paper=self.paper, tier=self.tier
-        )
         try:
-            marks = tuple(self._marks(work.notebook, sandbox))
+            return record_of(work, self.tier, [self._mark(q, work, sandbox) for q in work.asks])
         except SandboxError:
             raise
         except Exception as error:  # one submission must not end the run of all others
-            return replace(blank, problem=f"the grader failed on this: {type(error).__name__}")
+            told = f"the grader failed on this: {type(error).__name__}"
+            chapter = self.paper.chapter
+            return unmarked(work.submission, work.digest, chapter, tier=self.tier, problem=told)
         finally:
             self._idle.put(sandbox)
-        return replace(blank, marks=marks, points=sum(mark.points for mark in marks))
 
     def close(self) -> None:
         """Kill all sandboxes."""
         while not self._idle.empty():
             self._idle.get_nowait().close()
 
-    def _marks(self, notebook: Notebook, sandbox: Sandbox) -> Iterable[ExerciseMark]:
-        exercises = [question.exercise for question in self.paper.questions]
-        answers = find_answers(notebook, exercises)
-        for question in self.paper.questions:
-            exercise = question.exercise
-            if exercise.id in answers.missing:
-                yield missing(exercise, answers.missing[exercise.id])
-                continue
-            request = Request(exercise.id, exercise.function, answers.code, question.calls)
-            yield mark(question, sandbox.run(request), self.limits)
+    def _mark(self, question: Question, work: Work, sandbox: Sandbox) -> ExerciseMark:
+        exercise = question.exercise
+        if exercise.id in work.answers.missing:
+            made = missing(exercise, work.answers.missing[exercise.id])
+        else:
+            calls = question.calls
+            request = Request(exercise.id, exercise.function, work.answers.code, calls)
+            made = mark(question, sandbox.run(request), self.limits)
+        return replace(made, asked=question.asked)

@@ -1,8 +1,9 @@
 """What is known about one graded submission, as data that outlives the run.
 
 A record is written whole or not at all (write, flush to disk, rename), under a name made of the
-student, the notebook's hash and the paper's digest, so that an interrupted run goes on where it
-stopped and a changed notebook is graded afresh.
+student, the notebook's path and hash and the chapter, so that an interrupted run goes on where it
+stopped and a changed notebook is graded afresh. What a notebook that was handed in again leaves
+behind stays as history; tables are made of the records of the present notebooks only.
 """
 
 import hashlib
@@ -125,9 +126,10 @@ class Record:
         return self.max_points + sum(each.max_points for each in self.opens)
 
 
-def file_name(student: str, notebook: str, digest: str, paper: str) -> str:
+def file_name(student: str, notebook: str, digest: str, chapter: str) -> str:
     """Name of a record's file, safe on every file system and unique for its four parts."""
-    key = hashlib.sha256("\0".join((student, notebook, digest, paper)).encode()).hexdigest()
+    parts = "\0".join((student, notebook, digest, chapter))
+    key = hashlib.sha256(parts.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{slug(student)}-{key[:16]}.json"
 
 

@@ -1,0 +1,133 @@
+"""What follows when all is graded: marks given by hand, tables, pages, and a word to the teacher.
+
+It starts from records alone, so that a run in one piece, shards put together, and open questions
+that come back marked all end in the same files.
+In go records and a folder, out comes a `Summary`.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from mi_course.grading.audit import Audit
+from mi_course.grading.isolation import UNSAFE
+from mi_course.grading.records import Record
+from mi_course.grading.reports import write_reports
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run of the grader did.
+
+    Args:
+        records: one for each submission, in the order of the folder.
+        resumed: how many of them needed nothing new.
+        tier: the isolation that student code ran under.
+        gradebook: the table of all marks.
+        feedback: the folder of pages for students.
+        seconds: wall clock of the run.
+        changed: marks of an earlier run that are other than they were.
+        shard: which part of the class this is, of how many.
+        pages: what else was written for the teacher, in words -> path.
+    """
+
+    records: tuple[Record, ...]
+    resumed: int
+    tier: str
+    gradebook: Path
+    feedback: Path
+    seconds: float = 0.0
+    changed: int = 0
+    shard: tuple[int, int] = (1, 1)
+    pages: tuple[tuple[str, Path], ...] = ()
+
+    @property
+    def problems(self) -> tuple[Record, ...]:
+        """Submissions without marks."""
+        return tuple(record for record in self.records if record.problem)
+
+    @property
+    def unmarked(self) -> int:
+        """Answers to open questions that nobody has marked yet."""
+        opens = (each for record in self.records for each in record.opens)
+        return sum(each.points is None for each in opens)
+
+    def __str__(self) -> str:
+        lines = [self._count(), f"isolation: {self.tier}"]
+        if UNSAFE in self.tier:
+            lines.append("WARNING: students' code ran with the rights of your own account")
+        lines += [_printable(f"no marks for {r.student}: {r.problem}") for r in self.problems]
+        places = [("gradebook", self.gradebook), ("feedback", self.feedback), *self.pages]
+        return "\n".join([*lines, *(f"{name}: {path}" for name, path in places), *self._next()])
+
+    def _count(self) -> str:
+        graded = len(self.records) - self.resumed - len(self.problems)
+        parts = [f"{graded} graded now", f"{self.resumed} earlier"]
+        parts += [f"{len(self.problems)} without marks"] if self.problems else []
+        parts += [f"{self.changed} marks changed"] if self.changed else []
+        return f"{len(self.records)} submissions in {self.seconds:.0f} s ({', '.join(parts)})"
+
+    def _next(self) -> list[str]:
+        """What to do now, in words."""
+        out = self.gradebook.parent
+        if self.shard != (1, 1):
+            part, parts = self.shard
+            return [
+                f"next: this is shard {part} of {parts}; when all are graded, put them together "
+                "with `mi-course grade merge SHARD_OUT... --out OUT`"
+            ]
+        if self.unmarked:
+            sheet = out / "marking.csv"
+            return [
+                f"next: {self.unmarked} open answers wait in {sheet}; fill in the points, then "
+                f"`mi-course grade marks {sheet} --out {out}`"
+            ]
+        return [
+            f"next: give each student the page in {self.feedback}; `mi-course grade export {out} "
+            "--canvas FILE.csv` fills in a gradebook that you downloaded"
+        ]
+
+
+def finish(
+    records: tuple[Record, ...],
+    out: Path,
+    audit: Audit,
+    *,
+    tier: str,
+    began: float,
+    resumed: int = 0,
+    changed: int = 0,
+    shard: tuple[int, int] = (1, 1),
+) -> Summary:
+    """Write all that people read.
+
+    Args:
+        records: one for each submission.
+        out: the folder of results.
+        audit: told what was written.
+        tier: the isolation that student code ran under.
+        began: `time.monotonic()` when the run began.
+        resumed: records that needed nothing new.
+        changed: marks that are other than they were.
+        shard: which part of the class this is, of how many.
+
+    Returns:
+        The summary for the teacher.
+    """
+    reports = write_reports(records, out)
+    seconds = time.monotonic() - began
+    points = sum(record.points for record in records)
+    audit.log(
+        "end", seconds=round(seconds, 1), records=len(records), resumed=resumed, changed=changed,
+        points=points,
+    )  # fmt: skip
+    pages = [("the class", reports.class_page), ("database", reports.database)]
+    return Summary(
+        records, resumed, tier, reports.gradebook, reports.feedback, seconds, changed, shard,
+        tuple(pages),
+    )  # fmt: skip
+
+
+def _printable(text: str) -> str:
+    """`text` without what acts on a terminal: students choose names of files."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,138 @@
+"""The pairs that stand out of a class, written for a person to read.
+
+`similarity.csv` has one row for each pair, `similarity.html` shows both answers side by side with
+the lines that agree. Both say that agreement is no proof; no mark depends on either.
+In go the class's notebooks, out come two files.
+"""
+
+import csv
+import inspect
+import io
+import textwrap
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from mi_course.exercises.core import Exercise
+from mi_course.grading.fingerprints import fingerprints
+from mi_course.grading.notebook import Notebook, find_answers
+from mi_course.grading.records import write_text
+from mi_course.grading.similarity import Agreement, Answers, Pair, Similarity, compare_class
+
+TEMPLATES = Path(__file__).with_name("templates")
+SHOWN = 100  # pairs on the page; the table has all of them
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts so
+
+
+def write_similarity(
+    notebooks: Iterable[tuple[str, str, Notebook]],
+    exercises: Mapping[str, tuple[Exercise, ...]],
+    teachers: Mapping[str, Iterable[Notebook]],
+    out: Path,
+) -> Similarity:
+    """Compare a class and write `similarity.csv` and `similarity.html`.
+
+    Args:
+        notebooks: student, chapter and notebook of each submission.
+        exercises: chapter -> its exercises.
+        teachers: chapter -> the notebook as it was handed out, and its solution if it is at hand.
+        out: the folder to write into.
+
+    Returns:
+        What was found.
+    """
+    known: dict[str, list[str]] = {}
+    for chapter, asked in exercises.items():
+        for exercise, texts in explanations(asked, teachers.get(chapter, ())).items():
+            known.setdefault(exercise, []).extend(texts)
+    answers = written_answers(notebooks, exercises, known)
+    found = compare_class(answers, known)
+    write_text(out / "similarity.csv", table(found))
+    write_text(out / "similarity.html", page(found, answers))
+    return found
+
+
+def explanations(
+    exercises: Iterable[Exercise], teachers: Iterable[Notebook]
+) -> dict[str, list[str]]:
+    """Exercise -> texts that everybody may agree with: stub, solution, reference, alternatives."""
+    asked = tuple(exercises)
+    known = {exercise.id: _sources(exercise) for exercise in asked}
+    for teacher in teachers:
+        for exercise, code in find_answers(teacher, asked).code.items():
+            known[exercise].append(code)
+    return known
+
+
+def written_answers(
+    notebooks: Iterable[tuple[str, str, Notebook]],
+    exercises: Mapping[str, tuple[Exercise, ...]],
+    known: Mapping[str, list[str]],
+) -> Answers:
+    """Student -> exercise -> code, without stubs that were left as they are."""
+    stubs = {
+        exercise: [fingerprints(text) for text in texts if "NotImplementedError" in text]
+        for exercise, texts in known.items()
+    }
+    answers: dict[str, dict[str, str]] = {}
+    for student, chapter, notebook in notebooks:
+        own = answers.setdefault(student, {})
+        for exercise, code in find_answers(notebook, exercises.get(chapter, ())).code.items():
+            if fingerprints(code) not in stubs.get(exercise, []):
+                own[exercise] = code
+    return answers
+
+
+def table(found: Similarity) -> str:
+    """All listed pairs as CSV, the highest score first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["student", "other_student", "score", "threshold", "exercises", "shared"])
+    for pair in found.pairs:
+        ids = " ".join(each.exercise for each in pair.agreements)
+        shared = " ".join(f"{each.share:.2f}" for each in pair.agreements)
+        names = [f"'{name}" if name.startswith(FORMULA) else name for name in pair.students]
+        writer.writerow([*names, f"{pair.score:.1f}", f"{found.threshold:.1f}", ids, shared])
+    return text.getvalue()
+
+
+def page(found: Similarity, answers: Answers) -> str:
+    """The same pairs as a page that needs no other file, with both answers side by side."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(["html"]),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    pairs = [
+        (pair, [(each, _sides(pair, each, answers)) for each in pair.agreements])
+        for pair in found.pairs[:SHOWN]
+    ]
+    return environment.get_template("similarity.html").render(found=found, pairs=pairs)
+
+
+def _sides(
+    pair: Pair, agreement: Agreement, answers: Answers
+) -> list[tuple[str, list[tuple[str, bool]]]]:
+    """Each student's name and lines, with whether an agreement begins there."""
+    return [
+        (who, [(t, n in marked) for n, t in _numbered(answers[who][agreement.exercise])])
+        for who, marked in zip(pair.students, agreement.lines, strict=True)
+    ]
+
+
+def _numbered(code: str) -> Iterable[tuple[int, str]]:
+    return enumerate(code.split("\n"), start=1)
+
+
+def _sources(exercise: Exercise) -> list[str]:
+    """Source of the teacher's functions, where Python still knows it."""
+    texts = []
+    for function in (exercise.reference, *exercise.alternatives):
+        try:
+            texts.append(textwrap.dedent(inspect.getsource(function)))
+        except (OSError, TypeError):  # made by another function, or typed into a session
+            continue
+    return texts

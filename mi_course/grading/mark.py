@@ -101,7 +101,8 @@ def _finding(exercise: Exercise, case: Any, value: Any, expected: Any) -> Findin
         return exercise.verdict(case, value, expected)
     except Exception:  # a judge may stumble over a value of a kind that nobody thought of
         kind = type(value).__name__
-        return Finding(case.group, f"the returned value ({kind}) could not be judged", case.name)
+        message = f"the returned value ({kind}) could not be judged"
+        return Finding(case.group, message, case.name, raised=True)  # it earns no shape either
 
 
 def _value(outcome: Outcome, index: int, ending: Raised, limits: Limits) -> Any:

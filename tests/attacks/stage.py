@@ -91,6 +91,7 @@ class Played:
 
     summary: Summary
     room: Path
+    seconds: float
     traces: list[str]
 
     def record(self, student: str) -> Record:
@@ -112,15 +113,12 @@ def play(handed_in: dict[str, object], tier: str, prepare=None, **options) -> Pl
     if prepare:
         prepare(room / "submissions")
     before = _machine(room)
-    given = {
-        "timeout": 1.0,
-        "jobs": 1,
-        "chapters": room / "chapters",
-        "isolation": "auto",
-    } | options
-    with _surroundings(room):
-        summary = grade(room / "submissions", room / "out", **given)
-    return Played(summary, room, _differences(before, room))
+    given = {"timeout": 1.0, "jobs": 1, "chapters": room / "chapters", "isolation": "auto"}
+    began = time.monotonic()
+    with _Surroundings(room):
+        summary = grade(room / "submissions", room / "out", **given | options)
+    spent = time.monotonic() - began
+    return Played(summary, room, spent, _differences(before, room))
 
 
 def clear(played: Played) -> None:
@@ -148,7 +146,7 @@ def write(path: Path, content: object) -> None:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
 
 
-class _surroundings:
+class _Surroundings:
     """The environment of a grader who has secrets, and temporary files that can be told apart."""
 
     def __init__(self, room: Path):

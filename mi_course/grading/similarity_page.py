@@ -2,7 +2,7 @@
 
 `similarity.csv` has one row for each pair, `similarity.html` shows both answers side by side with
 the lines that agree. Both say that agreement is no proof; no mark depends on either.
-In go the class's notebooks, out come two files.
+In go the class's answers, out come two files.
 """
 
 import csv
@@ -14,9 +14,10 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
+from mi_course.exercises import registry
 from mi_course.exercises.core import Exercise
 from mi_course.grading.fingerprints import fingerprints
-from mi_course.grading.notebook import Notebook, find_answers
+from mi_course.grading.notebook import Notebook, find_answers, parse, read_bytes
 from mi_course.grading.records import write_text
 from mi_course.grading.similarity import Agreement, Answers, Pair, Similarity, compare_class
 
@@ -25,31 +26,25 @@ SHOWN = 100  # pairs on the page; the table has all of them
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts so
 
 
-def write_similarity(
-    notebooks: Iterable[tuple[str, str, Notebook]],
-    exercises: Mapping[str, tuple[Exercise, ...]],
-    teachers: Mapping[str, Iterable[Notebook]],
-    out: Path,
-) -> Similarity:
+def write_similarity(answers: Answers, chapters: Path, out: Path) -> Similarity:
     """Compare a class and write `similarity.csv` and `similarity.html`.
 
     Args:
-        notebooks: student, chapter and notebook of each submission.
-        exercises: chapter -> its exercises.
-        teachers: chapter -> the notebook as it was handed out, and its solution if it is at hand.
+        answers: student -> exercise -> code of the answer cell.
+        chapters: folder of the notebooks as they were handed out; solutions may lie beside it.
         out: the folder to write into.
 
     Returns:
         What was found.
     """
     known: dict[str, list[str]] = {}
-    for chapter, asked in exercises.items():
-        for exercise, texts in explanations(asked, teachers.get(chapter, ())).items():
-            known.setdefault(exercise, []).extend(texts)
-    answers = written_answers(notebooks, exercises, known)
-    found = compare_class(answers, known)
+    for chapter in sorted({exercise[:2] for own in answers.values() for exercise in own}):
+        teachers = [_notebook(path) for path in _taught(chapter, chapters)]
+        known |= explanations(registry.chapter(chapter), teachers)
+    written = without_stubs(answers, known)
+    found = compare_class(written, known)
     write_text(out / "similarity.csv", table(found))
-    write_text(out / "similarity.html", page(found, answers))
+    write_text(out / "similarity.html", page(found, written))
     return found
 
 
@@ -65,23 +60,30 @@ def explanations(
     return known
 
 
-def written_answers(
-    notebooks: Iterable[tuple[str, str, Notebook]],
-    exercises: Mapping[str, tuple[Exercise, ...]],
-    known: Mapping[str, list[str]],
-) -> Answers:
-    """Student -> exercise -> code, without stubs that were left as they are."""
+def without_stubs(answers: Answers, known: Mapping[str, list[str]]) -> Answers:
+    """The answers that students wrote: no cell that was left as it was handed out."""
     stubs = {
         exercise: [fingerprints(text) for text in texts if "NotImplementedError" in text]
         for exercise, texts in known.items()
     }
-    answers: dict[str, dict[str, str]] = {}
-    for student, chapter, notebook in notebooks:
-        own = answers.setdefault(student, {})
-        for exercise, code in find_answers(notebook, exercises.get(chapter, ())).code.items():
-            if fingerprints(code) not in stubs.get(exercise, []):
-                own[exercise] = code
-    return answers
+    return {
+        student: {
+            exercise: code
+            for exercise, code in own.items()
+            if fingerprints(code) not in stubs.get(exercise, [])
+        }
+        for student, own in answers.items()
+    }
+
+
+def _taught(chapter: str, chapters: Path) -> list[Path]:
+    """The chapter as it was handed out, and its solution where the course's source is at hand."""
+    folders = (chapters, chapters.parent / "solutions")
+    return [path for folder in folders for path in sorted(folder.glob(f"{chapter}_*.ipynb"))[:1]]
+
+
+def _notebook(path: Path) -> Notebook:
+    return parse(read_bytes(path))
 
 
 def table(found: Similarity) -> str:

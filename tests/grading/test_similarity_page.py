@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from mi_course.exercises import registry
 from mi_course.grading.notebook import parse
 from mi_course.grading.similarity import compare_class
 from mi_course.grading.similarity_page import explanations, page, table, write_similarity
@@ -29,27 +30,24 @@ WAYS = (
 
 
 @pytest.fixture(scope="module")
-def stub():
-    return parse(json.dumps(students.notebook(students.STUBS)).encode())
+def chapters(tmp_path_factory):
+    """The handed-out chapter 99, known to the registry."""
+    folder = tmp_path_factory.mktemp("course") / "chapters"
+    folder.mkdir()
+    (folder / "99_demo.ipynb").write_text(json.dumps(students.notebook(students.STUBS)))
+    demo.install()
+    yield folder
+    registry.unregister(demo.CHAPTER)
 
 
 @pytest.fixture(scope="module")
-def room():
-    """Student, chapter and notebook of a small class with one pair that agrees."""
-    answers = {
-        f"s{n}": f"def clipped(values, limit):\n    return {way}" for n, way in enumerate(WAYS)
-    }
+def written(chapters):
+    """A small class with one pair that agrees."""
+    head = "def clipped(values, limit):\n    return "
+    answers = {f"s{n}": head + way for n, way in enumerate(WAYS)}
     answers |= {"=cmd|' /C calc'!A0": ODD, "<b>zoe</b>": ODD_TOO, "blank": students.STUBS["99.2"]}
-    written = {
-        who: students.notebook(students.RIGHT | {"99.2": code}) for who, code in answers.items()
-    }
-    return [(who, "99", parse(json.dumps(each).encode())) for who, each in written.items()]
-
-
-@pytest.fixture(scope="module")
-def written(room, stub, tmp_path_factory):
-    out = tmp_path_factory.mktemp("out")
-    return write_similarity(room, {"99": demo.EXERCISES}, {"99": [stub]}, out), out
+    room = {who: students.RIGHT | {"99.2": code} for who, code in answers.items()}
+    return write_similarity(room, chapters, chapters.parent), chapters.parent
 
 
 def test_the_pair_is_found_and_right_answers_of_one_line_are_not(written):
@@ -61,7 +59,7 @@ def test_the_pair_is_found_and_right_answers_of_one_line_are_not(written):
 
 def test_a_blank_stub_is_no_answer(written):
     found, _ = written
-    assert found.students == len(WAYS) + 2
+    assert found.students == len(WAYS) + 2  # of 99.2, the only exercise that is compared
 
 
 def test_the_table_has_a_row_for_each_pair_and_no_formula(written):
@@ -99,7 +97,21 @@ def test_a_class_without_pairs_is_told_so():
     assert len(table(found).splitlines()) == 1
 
 
-def test_stub_reference_and_alternatives_explain_agreement(stub):
+def test_stub_reference_and_alternatives_explain_agreement(chapters):
+    stub = parse((chapters / "99_demo.ipynb").read_bytes())
     known = explanations(demo.EXERCISES, [stub])
     assert [len(known[exercise.id]) for exercise in demo.EXERCISES] == [3, 3, 3]
     assert students.STUBS["99.1"] in known["99.1"]
+
+
+def test_the_solution_beside_the_chapters_explains_agreement_too(chapters, tmp_path):
+    (tmp_path / "chapters").mkdir()
+    (tmp_path / "solutions").mkdir()
+    for name, odd in (("chapters", students.STUBS["99.2"]), ("solutions", ODD)):
+        content = json.dumps(students.notebook(students.STUBS | {"99.2": odd}))
+        (tmp_path / name / "99_demo.ipynb").write_text(content)
+    room = {f"s{n}": {"99.2": f"def clipped(v, c):\n    return {w}"} for n, w in enumerate(WAYS)}
+    room |= {"x": {"99.2": ODD}, "y": {"99.2": ODD_TOO}}
+    assert write_similarity(room, tmp_path / "chapters", tmp_path).pairs == ()
+    (tmp_path / "solutions" / "99_demo.ipynb").unlink()
+    assert len(write_similarity(room, tmp_path / "chapters", tmp_path).pairs) == 1

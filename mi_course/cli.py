@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from mi_course.grading.commands import app as grading
+
 app = typer.Typer(
     help="A practical course in mechanistic interpretability.",
     no_args_is_help=True,
@@ -18,6 +20,7 @@ app = typer.Typer(
 )
 models = typer.Typer(help="The embedded models.", no_args_is_help=True)
 app.add_typer(models, name="models")
+app.add_typer(grading, name="grade")
 
 MARKS = {"ok": ("ok", "green"), "note": ("note", "yellow"), "wrong": ("WRONG", "red")}
 Root = Annotated[Path, typer.Option(help="The course's checkout.", file_okay=False)]
@@ -92,35 +95,6 @@ def check(
     passed = sum(each.passed for each in found)
     typer.echo(f"{passed} of {len(found)} checks passed")
     raise typer.Exit(passed < len(found))
-
-
-@app.command()
-def grade(
-    submissions: Annotated[Path, typer.Argument(help="Notebooks, or a folder for each student.")],
-    out: Annotated[Path, typer.Option(help="Where records, gradebook and feedback go.")],
-    chapter: Annotated[
-        str | None, typer.Option(help="Two digits, where notebooks do not say their chapter.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Draw the same inputs as another run.")] = None,
-    jobs: Annotated[int | None, typer.Option(help="Sandboxes at a time.")] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds for one call of a function.")] = 10.0,
-    allow_unsafe: Annotated[
-        bool, typer.Option("--allow-unsafe", help="Grade without isolation where there is none.")
-    ] = False,
-) -> None:
-    """Grade a folder of finished notebooks in a sandbox."""
-    from mi_course.grading.grade import grade as grade_all
-
-    summary = grade_all(
-        submissions,
-        out,
-        chapter=chapter,
-        seed=seed,
-        jobs=jobs,
-        timeout=timeout,
-        allow_unsafe=allow_unsafe,
-    )
-    typer.echo(str(summary))
 
 
 @app.command()

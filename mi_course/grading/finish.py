@@ -6,13 +6,16 @@ In go records and a folder, out comes a `Summary`.
 """
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mi_course.grading.audit import Audit
+from mi_course.grading import manifest
+from mi_course.grading.audit import Audit, versions
 from mi_course.grading.isolation import UNSAFE
 from mi_course.grading.records import Record
 from mi_course.grading.reports import write_reports
+from mi_course.grading.shards import gather
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ def finish(
     resumed: int = 0,
     changed: int = 0,
     shard: tuple[int, int] = (1, 1),
+    more: tuple[tuple[str, Path], ...] = (),
 ) -> Summary:
     """Write all that people read.
 
@@ -110,22 +114,61 @@ def finish(
         resumed: records that needed nothing new.
         changed: marks that are other than they were.
         shard: which part of the class this is, of how many.
+        more: what else was written, in words -> path.
 
     Returns:
         The summary for the teacher.
     """
+    records = _with_marks_by_hand(records, out)
     reports = write_reports(records, out)
     seconds = time.monotonic() - began
-    points = sum(record.points for record in records)
+    points = sum(record.total for record in records)
     audit.log(
         "end", seconds=round(seconds, 1), records=len(records), resumed=resumed, changed=changed,
         points=points,
     )  # fmt: skip
-    pages = [("the class", reports.class_page), ("database", reports.database)]
+    pages = [("the class", reports.class_page), ("database", reports.database), *more]
     return Summary(
         records, resumed, tier, reports.gradebook, reports.feedback, seconds, changed, shard,
         tuple(pages),
     )  # fmt: skip
+
+
+def merge(shards: Iterable[Path], out: Path) -> Summary:
+    """Put shards together and write the same files as a run in one piece.
+
+    Args:
+        shards: folders of results, one for each part of the class.
+        out: folder of the results for the whole class.
+
+    Returns:
+        The summary of the whole.
+    """
+    began, folders = time.monotonic(), list(shards)
+    with Audit(out) as audit:
+        audit.log("merge", grader=versions(), shards=[str(folder) for folder in folders])
+        whole = gather(folders, out)
+        records = manifest.current(out)
+        audit.log("merged", secret=whole.secret, papers=whole.papers, records=len(records))
+        return finish(
+            records, out, audit, tier=whole.tier, began=began, resumed=_unproblematic(records)
+        )
+
+
+def _unproblematic(records: tuple[Record, ...]) -> int:
+    return sum(not record.problem for record in records)
+
+
+def _with_marks_by_hand(records: tuple[Record, ...], out: Path) -> tuple[Record, ...]:
+    import importlib.util
+
+    if importlib.util.find_spec("mi_course.grading.marking") is None:
+        return records
+    from mi_course.grading import marking
+
+    records = marking.attach(records, out)
+    marking.write_sheet(records, out)
+    return records
 
 
 def _printable(text: str) -> str:

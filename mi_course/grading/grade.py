@@ -17,6 +17,7 @@ from mi_course.exercises import registry
 from mi_course.grading import manifest, secret
 from mi_course.grading.audit import Audit, versions
 from mi_course.grading.capacity import default_jobs
+from mi_course.grading.cluster import Cluster
 from mi_course.grading.finish import Summary, finish
 from mi_course.grading.handed_in import HandedIn, hand_in, regraded, unread
 from mi_course.grading.isolation import find_tier
@@ -46,6 +47,7 @@ def grade(
     regrade: Iterable[str] = (),
     shard: str = "1/1",
     cluster: str | None = None,
+    similarity: bool = False,
     chapters: Path | None = None,
 ) -> Summary:
     """Grade every notebook below `submissions`.
@@ -63,6 +65,7 @@ def grade(
         regrade: exercises ("06.3") or chapters ("06") to grade again in any case.
         shard: "I/N" grades the I-th of N parts of the class.
         cluster: address of a dask scheduler whose workers hold the sandboxes.
+        similarity: also write a report on answers that resemble each other.
         chapters: folder of the notebooks as they were handed out.
 
     Returns:
@@ -76,7 +79,8 @@ def grade(
     forced = regraded(regrade)
     if chapter is not None:
         registry.chapter(chapter)
-    tier = find_tier(allow_unsafe) if isolation == "auto" else find_tier(allow_unsafe, isolation)
+    workers = Cluster(cluster, isolation, allow_unsafe) if cluster else None
+    tier = workers.tiers() if workers else find_tier(allow_unsafe, isolation)
     found = collect(submissions)
     with Audit(out) as audit:
         key = (
@@ -93,7 +97,7 @@ def grade(
         )  # fmt: skip
         plan = Plan(
             Papers(key, chapters or CHAPTERS), out / RECORDS, tier, Limits(seconds=timeout),
-            jobs or default_jobs(), forced, cluster,
+            jobs or default_jobs(), forced, workers,
         )  # fmt: skip
         handed = _read(found, part, chapter)
         audit.log(

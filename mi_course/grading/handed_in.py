@@ -141,11 +141,11 @@ def regraded(names: Iterable[str]) -> frozenset[str]:
     for name in names:
         room = name.partition(".")[0]
         ids = [each.id for each in registry.chapter(room)] if room in registry.chapters() else []
-        if name != room and name not in ids:
+        meant = ids if name == room else [each for each in ids if each == name]
+        if not meant:
             known = ", ".join(ids or registry.chapters())
-            raise ValueError(f"expected an exercise or chapter among {known}, got {name!r}")
-        if not ids:
-            chapters = ", ".join(registry.chapters())
-            raise ValueError(f"expected a chapter among {chapters}, got {name!r}, try `06.3`")
-        found |= set(ids) if name == room else {name}
+            raise ValueError(
+                f"expected an exercise or a chapter among {known}, got {name!r}, try 06.3 or 06"
+            )
+        found |= set(meant)
     return frozenset(found)

@@ -142,7 +142,7 @@ def test_gradebook_has_a_row_for_each_submission(summary):
     rows = list(csv.DictReader(summary.gradebook.open(encoding="utf-8-sig")))
     assert len(rows) == len(EXPECTED) + len(UNREADABLE)
     perfect = next(row for row in rows if row["student"] == "a-perfect")
-    assert [perfect[key] for key in ("points", "99.1", "99.2", "99.3")] == ["6", "3", "1", "2"]
+    assert [perfect[key] for key in ("total", "99.1", "99.2", "99.3")] == ["6", "3", "1", "2"]
 
 
 def test_feedback_tells_the_first_difference_and_escapes_what_students_wrote(summary):

@@ -1,0 +1,119 @@
+"""Read an activation as if it were the last: final LayerNorm and unembedding, applied early.
+
+    lens(x) = (LayerNorm(x)) W_U + b_U
+
+A lens asks what the model would predict if it stopped here. A reading is exact at the last point by
+definition, and elsewhere as good as the layers' habit of writing in the basis that W_U reads.
+Source: [nostalgebraist20]. In go a bridge and activations, out come logits.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_course.activations import record
+
+__all__ = ["HOOKS", "final_point", "points_of", "stream", "unembed"]
+
+# What a lens may read: the hook's name in a block, and its name where blocks run in parallel.
+HOOKS = {
+    "resid_pre": ("hook_resid_pre",),
+    "resid_mid": ("hook_resid_mid",),
+    "resid_post": ("hook_resid_post",),
+    "attn_out": ("hook_attn_out", "attn.hook_out"),
+    "mlp_out": ("hook_mlp_out", "mlp.hook_out"),
+}
+LABELS = {
+    "resid_pre": "before layer {}",
+    "resid_mid": "inside layer {}",
+    "resid_post": "after layer {}",
+    "attn_out": "attention {}",
+    "mlp_out": "MLP {}",
+}
+Translate = Callable[[str, Tensor], Tensor]
+
+
+def unembed(
+    model: TransformerBridge, resid: Float[Tensor, "... d_model"]
+) -> Float[Tensor, "... d_vocab"]:
+    """Return the logits that the model would give if its last layer had left `resid`.
+
+    Args:
+        model: any bridge.
+        resid: points of the residual stream, not normalised yet.
+
+    Returns:
+        Logits.
+
+    Raises:
+        ValueError: the last axis is not d_model.
+    """
+    if resid.shape[-1] != model.cfg.d_model:
+        raise ValueError(
+            f"expected activations of width {model.cfg.d_model}, got {tuple(resid.shape)}, "
+            "try a hook of the residual stream"
+        )
+    flat = resid.reshape(1, -1, resid.shape[-1])
+    return model.unembed(model.ln_final(flat)).reshape(*resid.shape[:-1], -1)
+
+
+def final_point(model: TransformerBridge) -> str:
+    """Return the hook name of the last point of the stream."""
+    return f"blocks.{model.cfg.n_layers - 1}.hook_resid_post"
+
+
+def points_of(model: TransformerBridge, hook: str = "resid_post") -> dict[str, str]:
+    """Return label -> hook name of every point of one kind, from the input up.
+
+    Args:
+        model: any bridge.
+        hook: "resid_pre", "resid_mid", "resid_post" (with the embedding below), "attn_out" or
+            "mlp_out".
+
+    Raises:
+        ValueError: an unknown kind, or one that this model does not have.
+    """
+    hook = hook.removeprefix("hook_")
+    if hook not in HOOKS:
+        raise ValueError(f"expected a hook among {', '.join(HOOKS)}, got {hook!r}")
+    kinds = [kind for kind in HOOKS[hook] if f"blocks.0.{kind}" in model.hook_dict]
+    if not kinds:
+        raise ValueError(f"expected a hook of this model, got {hook!r}, try 'resid_post'")
+    found = {"embedding": "blocks.0.hook_resid_pre"} if hook == "resid_post" else {}
+    layers = range(model.cfg.n_layers)
+    return found | {LABELS[hook].format(i): f"blocks.{i}.{kinds[0]}" for i in layers}
+
+
+@torch.no_grad()
+def stream(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    hook: str = "resid_post",
+    *,
+    batch_size: int | None = None,
+) -> tuple[tuple[str, ...], Float[Tensor, "point batch pos d_model"], Tensor]:
+    """Return labels, the activations at every point of one kind, and those at the last point.
+
+    Args:
+        model: any bridge.
+        tokens: token ids.
+        hook: as in `points_of`.
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        Labels; activations; the end of the stream `[batch pos d_model]`, from which the model
+        itself predicts.
+
+    Raises:
+        ValueError: an empty text, or an unknown hook.
+    """
+    if tokens.numel() == 0:
+        raise ValueError("expected at least one token, got an empty text, try one with a word")
+    points = points_of(model, hook)
+    names = [*points.values(), final_point(model)]
+    seen = record(model, tokens, names, batch_size=batch_size)
+    read = torch.stack([seen[name] for name in points.values()])
+    return tuple(points), read, seen[final_point(model)]

@@ -1,0 +1,178 @@
+"""What a lens reads from the residual stream, and what each part adds to an answer."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mi_course.results.checks import finite, labelled
+
+
+@dataclass(frozen=True, eq=False)
+class LensGrid:
+    """One text, read at every point of the stream and every position.
+
+    Attributes:
+        points: where was read, from the input up, such as "embedding" and "after layer 0".
+        tokens: the text's tokens.
+        targets: the token that is right at each position; "" where none is known.
+        words: the k best tokens of each reading, best first.
+        logits: their logits.
+        target_rank: how many tokens are rated above the right one; -1 where none is known.
+        entropy: of each reading, in nats.
+        kl_to_final: KL(the model's prediction || the reading), in nats.
+        hook: what was read, such as "resid_post".
+        lens: "logit lens" or "tuned lens".
+    """
+
+    points: tuple[str, ...]
+    tokens: tuple[str, ...]
+    targets: tuple[str, ...]
+    words: tuple[tuple[tuple[str, ...], ...], ...]
+    logits: Float[Tensor, "point pos k"]
+    target_rank: Int[Tensor, "point pos"]
+    entropy: Float[Tensor, "point pos"]
+    kl_to_final: Float[Tensor, "point pos"]
+    hook: str = "resid_post"
+    lens: str = "logit lens"
+
+    def __post_init__(self) -> None:
+        for name in ("logits", "entropy", "kl_to_final"):
+            finite(name, getattr(self, name))
+        n_points, n_pos, _ = self.logits.shape
+        for axis, size, labels in (
+            ("point", n_points, self.points),
+            ("point", n_points, self.words),
+            ("position", n_pos, self.tokens),
+            ("position", n_pos, self.targets),
+        ):
+            labelled(axis, size, labels)
+
+    @property
+    def correct(self) -> Bool[Tensor, "point pos"]:
+        """Whether the best token of a reading is the right one."""
+        return self.target_rank == 0
+
+    def settled(self) -> Int[Tensor, " pos"]:
+        """Return for each position the first point from which on the best token stays the last."""
+        best = [[cell[0] for cell in row] for row in self.words]
+        n_points, n_pos = len(self.points), len(self.tokens)
+        found = []
+        for pos in range(n_pos):
+            first = n_points - 1
+            while first > 0 and best[first - 1][pos] == best[-1][pos]:
+                first -= 1
+            found.append(first)
+        return torch.tensor(found)
+
+    def summary(self) -> str:
+        """Return one sentence: how many best tokens are right, and how far from the end's, by point."""
+        known = self.target_rank[-1] >= 0
+        right = (self.correct & known).sum(dim=1).tolist()
+        far = self.kl_to_final.mean(dim=1).tolist()
+        parts = [
+            f"{point} {count} right, KL {kl:.2f}"
+            for point, count, kl in zip(self.points, right, far, strict=True)
+        ]
+        return (
+            f"{self.lens} at {self.hook}, {int(known.sum())} positions with a known answer; "
+            f"best tokens that are right and mean KL to the end in nats: {'; '.join(parts)}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class LensTrajectories:
+    """How the reading at one position of many prompts moves through the layers.
+
+    Attributes:
+        points: where was read, from the input up.
+        rank: how many tokens are rated above the answer.
+        log_prob: of the answer, in nats.
+        entropy: of each reading, in nats.
+        kl_to_final: KL(the model's prediction || the reading), in nats.
+        name: what was read, such as "facts".
+        lens: "logit lens" or "tuned lens".
+    """
+
+    points: tuple[str, ...]
+    rank: Int[Tensor, "point prompt"]
+    log_prob: Float[Tensor, "point prompt"]
+    entropy: Float[Tensor, "point prompt"]
+    kl_to_final: Float[Tensor, "point prompt"]
+    name: str = "prompts"
+    lens: str = "logit lens"
+
+    def __post_init__(self) -> None:
+        labelled("point", len(self.rank), self.points)
+        for name in ("log_prob", "entropy", "kl_to_final"):
+            finite(name, getattr(self, name))
+
+    def median_rank(self) -> Float[Tensor, " point"]:
+        """Return the median rank of the answer at each point; 0 is the best token."""
+        return self.rank.double().quantile(0.5, dim=1).float()
+
+    def first_best(self) -> Int[Tensor, " prompt"]:
+        """Return for each prompt the first point whose best token is the answer; -1 for never."""
+        best = self.rank == 0
+        first = best.int().argmax(dim=0)
+        return torch.where(best.any(dim=0), first, -1)
+
+    def summary(self) -> str:
+        """Return one sentence: the median rank of the answer at each point."""
+        ranks = zip(self.points, self.median_rank().tolist(), strict=True)
+        read = ", ".join(f"{point} {rank:.0f}" for point, rank in ranks)
+        n_prompts = self.rank.shape[1]
+        return (
+            f"{self.lens}, {n_prompts} {self.name}: median rank of the answer {read} (0 is best)."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Attribution:
+    """What each part of the network adds to logit(answer) - logit(rival), in logits.
+
+    The scale of the final LayerNorm is taken as it was in the run, so the parts add up.
+
+    Attributes:
+        parts: names, such as "embedding", "L1H4", "MLP 2", "biases", in the order of writing.
+        values: what each part adds, by prompt.
+        total: the model's own logit difference, by prompt.
+    """
+
+    parts: tuple[str, ...]
+    values: Float[Tensor, "part prompt"]
+    total: Float[Tensor, " prompt"]
+
+    def __post_init__(self) -> None:
+        labelled("part", len(self.values), self.parts)
+        finite("values", self.values)
+
+    def mean(self) -> Float[Tensor, " part"]:
+        """Return what each part adds on average."""
+        return self.values.mean(dim=1)
+
+    def of(self, part: str) -> float:
+        """Return what one part adds on average.
+
+        Raises:
+            ValueError: no such part.
+        """
+        if part not in self.parts:
+            raise ValueError(f"expected a part among {self.parts[:4]} ..., got {part!r}")
+        return self.values[self.parts.index(part)].mean().item()
+
+    def top(self, k: int = 5) -> list[tuple[str, float]]:
+        """Return the k parts that add or take most, largest first."""
+        mean = self.mean()
+        order = mean.abs().argsort(descending=True)[:k].tolist()
+        return [(self.parts[i], mean[i].item()) for i in order]
+
+    def error(self) -> float:
+        """Return the largest difference between the sum of the parts and the total, in logits."""
+        return (self.values.sum(dim=0) - self.total).abs().max().item()
+
+    def summary(self) -> str:
+        """Return one sentence: the parts that add or take most."""
+        parts = ", ".join(f"{name} {value:+.2f}" for name, value in self.top())
+        return f"Logit difference {self.total.mean().item():.2f}, of which {parts}."

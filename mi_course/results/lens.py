@@ -67,7 +67,7 @@ class LensGrid:
         return torch.tensor(found)
 
     def summary(self) -> str:
-        """Return one sentence: how many best tokens are right, and how far from the end's, by point."""
+        """Return one sentence: right best tokens and divergence from the end, by point."""
         known = self.target_rank[-1] >= 0
         right = (self.correct & known).sum(dim=1).tolist()
         far = self.kl_to_final.mean(dim=1).tolist()

@@ -29,8 +29,8 @@ CREATE TABLE submissions (
     counts INTEGER NOT NULL CHECK (counts IN (0, 1)),
     total INTEGER NOT NULL,
     max_total INTEGER NOT NULL,
-    points INTEGER NOT NULL,
-    max_points INTEGER NOT NULL,
+    exercise_points INTEGER NOT NULL,
+    max_exercise_points INTEGER NOT NULL,
     problem TEXT NOT NULL,
     tier TEXT NOT NULL,
     paper TEXT NOT NULL,
@@ -46,8 +46,8 @@ CREATE TABLE exercises (
     state TEXT NOT NULL,
     message TEXT NOT NULL,
     slip TEXT NOT NULL,
-    passed INTEGER NOT NULL,
-    total INTEGER NOT NULL,
+    cases_passed INTEGER NOT NULL,
+    cases INTEGER NOT NULL,
     seconds REAL NOT NULL,
     PRIMARY KEY (submission, exercise)
 );

@@ -54,12 +54,13 @@ def page_name(student: str) -> str:
     join; it is the same on every file system, and no two students get one that differs only in
     upper case. A digest is added wherever the name itself is not such a file name.
     """
-    stem = slug(student)
+    stem = slug(student).lstrip("-") or "student"  # no file's name may be an option
     taken = DEVICES.fullmatch(stem) or NUMBERED.fullmatch(stem)
     if stem == student == stem.lower() and not taken:
         return stem
     digest = hashlib.sha256(student.encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{stem}-{digest[:10]}"
+    # Windows keeps "nul" and "nul.txt" alike: what stands before the first dot is the name.
+    return f"{stem.replace('.', '_') if DEVICES.fullmatch(stem.lower()) else stem}-{digest[:10]}"
 
 
 def _acts(character: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from mi_course.grading import manifest
 from mi_course.grading.audit import Audit, versions
 from mi_course.grading.isolation import UNSAFE
+from mi_course.grading.pool import FAILED
 from mi_course.grading.records import Record
 from mi_course.grading.reports import write_reports
 from mi_course.grading.shards import gather
@@ -78,6 +79,12 @@ class Summary:
             return [
                 f"next: this is shard {part} of {parts}; when all are graded, put them together "
                 "with `mi-course grade merge SHARD_OUT... --out OUT`"
+            ]
+        failed = sum(record.problem.startswith(FAILED) for record in self.problems)
+        if failed:
+            return [
+                f"next: the grader itself failed on {failed} of them; run the same command again, "
+                "and if that changes nothing, tell the course's authors what is said above"
             ]
         if self.unmarked:
             sheet = out / "marking.csv"

@@ -8,6 +8,7 @@ taken over as they are.
 """
 
 import queue
+import traceback
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,11 +17,13 @@ from mi_course.exercises import registry
 from mi_course.grading.audit import versions
 from mi_course.grading.isolation import SandboxError
 from mi_course.grading.limits import Limits
-from mi_course.grading.mark import mark, missing
+from mi_course.grading.mark import count_shown, mark, missing
 from mi_course.grading.notebook import Answers, Submission
 from mi_course.grading.paper import Paper, Question
 from mi_course.grading.records import ExerciseMark, OpenMark, Record
 from mi_course.grading.sandbox import Request, Sandbox
+
+FAILED = "the grader failed on this"  # how such a problem begins
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,12 @@ class Work:
     path: Path
     before: Record | None = None
     opens: tuple[OpenMark, ...] = ()
+
+
+def _place(error: Exception) -> str:
+    """Module and line where the grader stumbled, for who mends it."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(last.filename).name}:{last.lineno}"
 
 
 def unmarked(
@@ -120,7 +129,7 @@ class Pool:
         except SandboxError:
             raise
         except Exception as error:  # one submission must not end the run of all others
-            told = f"the grader failed on this: {type(error).__name__}"
+            told = f"{FAILED}: {type(error).__name__} in {_place(error)}"
             chapter = self.paper.chapter
             return unmarked(work.submission, work.digest, chapter, tier=self.tier, problem=told)
         finally:
@@ -136,7 +145,8 @@ class Pool:
         if exercise.id in work.answers.missing:
             made = missing(exercise, work.answers.missing[exercise.id])
         else:
-            calls = question.calls
-            request = Request(exercise.id, exercise.function, work.answers.code, calls)
-            made = mark(question, sandbox.run(request), self.limits)
+            code, others = work.answers.code, work.answers.others
+            shown = count_shown(question.cases)
+            request = Request(exercise.id, exercise.function, code, question.calls, others, shown)
+            made = mark(question, sandbox.run(request), self.limits, code)
         return replace(made, asked=question.asked)

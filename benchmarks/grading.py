@@ -134,6 +134,10 @@ def nbgrader_points(folder: Path) -> dict[str, dict[str, float | None]]:
     return found
 
 
+def _checks(points: dict[str, float | None]) -> dict[str, float | None]:
+    return {cell: earned for cell, earned in points.items() if cell.startswith("check-")}
+
+
 def grade(folder: Path, jobs: int) -> Run:
     """Let this course's grader grade what was handed in."""
     command = [str(OURS), "grade", str(folder / "submitted"), "--out", str(folder / "out")]
@@ -240,7 +244,7 @@ def compare(folder: Path, notebooks: int) -> None:
     peer = autograde(folder, CHAPTER)
     print(f"nbgrader: {notebooks} notebooks in {peer.seconds:.1f} s", flush=True)
     mine, theirs = our_points(folder), nbgrader_points(folder)
-    same = sum(points.items() <= theirs[student].items() for student, points in mine.items())
+    same = sum(points == _checks(theirs[student]) for student, points in mine.items())
     print(f"the points of every exercise agree for {same} of {notebooks} students", flush=True)
     version = "nbgrader " + next(NBGRADER.parents[1].rglob("nbgrader-*.dist-info")).stem[9:]
     rates = [60 * notebooks / run.seconds for run in (ours, peer)]

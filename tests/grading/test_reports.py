@@ -155,7 +155,8 @@ def test_a_plain_name_is_its_own_file_name(name):
 def test_file_names_never_collide_or_leave_the_folder():
     ada = page_name("Ada")
     names = ["Ada", "ada", "ADA", "a/b", "a_b", "a b", "../a", "..", "", ".", "con", "CON",
-             "nul.x", "x" * 300, "x" * 301, "王", "李", "\udcff", "\udcfe", ada.lower(), ada, "-rf"]  # fmt: skip
+             "nul.x", "x" * 300, "x" * 301, "王", "李", "\udcff", "\udcfe",
+             ada.lower(), ada, "-rf"]  # fmt: skip
     files = [page_name(name) for name in names]
     assert len({file.lower() for file in files}) == len(names)
     for file in files:

@@ -138,9 +138,9 @@ def _loss_cases(seed: int) -> list[Case]:
     return [
         Case("chances of 1/2 and 3/4", (by_hand, torch.tensor([[0, 1, 1]])), "hand"),
         Case("3 texts", (drawn(3, 6, 11), words(11, 3, 6))),
-        Case("2 long texts", (drawn(2, 17, 5), words(5, 2, 17))),
+        Case("one long text", (drawn(1, 17, 5), words(5, 1, 17))),
         Case("logits of about 500", (drawn(2, 4, 7) + 500, words(7, 2, 4)), "property"),
-        Case("a blind guess among 13", (torch.full((2, 5, 13), 3.0), words(13, 2, 5)), "truth"),
+        Case("a blind guess among 13", (torch.full((2, 5, 13), 3.0), words(13, 2, 5)), "property"),
     ]
 
 
@@ -244,8 +244,8 @@ def _ablation_cases(seed: int) -> list[Case]:
     return [
         case("attention of layer 0", "blocks.0.hook_attn_out"),
         case("attention of layer 1", "blocks.1.hook_attn_out"),
-        case("the heads of layer 1, their bias stays", "blocks.1.attn.hook_z", "property"),
-        case("a model of one layer", "blocks.0.hook_attn_out", "property", layers=1),
+        case("the heads of layer 1, their bias stays", "blocks.1.attn.hook_z"),
+        case("a model of one layer", "blocks.0.hook_attn_out", layers=1),
         case("nothing reaches the unembedding", "unembed.hook_in", "truth"),
     ]
 

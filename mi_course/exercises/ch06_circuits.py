@@ -43,7 +43,8 @@ def _ov_cases(seed: int) -> list[Case]:
     by_hand = [[[1, 0], [1, 1]], [[1], [2]], [[3, 4]], [[1, 0], [0, 10]]]
     shapes = [(13, 7, 3), (9, 11, 4)]
     letters = torch.linalg.qr(torch.randn(8, 8, generator=generator)).Q[:5]
-    copies = (letters, letters.T.contiguous(), letters, letters.T.contiguous())
+    strengths = 1 + torch.rand(5, generator=generator)
+    copies = (letters, letters.T.contiguous(), letters, letters.T * strengths)
     return [
         Case("two tokens", tuple(torch.tensor(m, dtype=torch.float32) for m in by_hand), "hand"),
         *(
@@ -61,7 +62,7 @@ def _ov_cases(seed: int) -> list[Case]:
             )
             for d_vocab, d_model, d_head in shapes
         ),
-        Case("a head that copies five letters", copies, "truth"),
+        Case("a head that copies five letters, each in its strength", copies, "truth"),
     ]
 
 
@@ -114,7 +115,7 @@ FULL_OV_CIRCUIT = Exercise(
         "small axis d_head between them: `FactoredMatrix(left, right)`.",
         "`left = W_E @ W_V` has axes `d_vocab d_head`, `right = W_O @ W_U` has `d_head d_vocab`.",
     ),
-    groups={"hand": 1, "random": 1},
+    groups={"random": 1, "truth": 1},
     axes="attended_token predicted_token",
     # Sums of d_model * d_head products of size up to 100 leave 1e-4 where they cancel.
     atol=1e-3,
@@ -166,12 +167,14 @@ def _copying_cases(seed: int) -> list[Case]:
     left, right = torch.tensor([[1.0, 0], [0, 2], [0, 0]]), torch.tensor([[3.0, 0, 1], [0, -1, 5]])
     shapes = [(23, 5), (11, 6), (31, 7)]
     random = [_drawn(generator, (n, d), (d, n), scale=3.0) for n, d in shapes]
-    letters = 4 * torch.randn(17, 4, generator=generator)
+    eigenvalues = torch.randn(4, generator=generator)
+    some = torch.linalg.qr(torch.randn(17, 4, generator=generator)).Q
+    copies = (some * 4 * eigenvalues).T
     return [
         Case("eigenvalues 3 and -2", (left, right), "hand"),
         *(Case(f"{n} tokens, d_head {d}", tuple(m)) for (n, d), m in zip(shapes, random, strict=1)),
-        Case("a head that copies", (letters, letters.T.contiguous()), "truth"),
-        Case("a head that suppresses", (letters, -letters.T.contiguous()), "truth"),
+        Case("a head that copies some directions", (some, copies), "truth"),
+        Case("a head that suppresses what that one copies", (some, -copies), "truth"),
     ]
 
 

@@ -75,7 +75,7 @@ def _cases(seed: int) -> list[Case]:
 
     two, one = ModelRef("tiny-2"), ModelRef("tiny-1")
     return [
-        Case("one token: the mean is the output itself", (two, texts(1, 1), 0, 0), "hand"),
+        Case("one token: the mean is the output itself", (two, texts(1, 1), 0, 0), "property"),
         Case("first layer of two", (two, texts(3, 7), 0, 1)),
         Case("second layer of two", (two, texts(2, 11), 1, 3)),
         Case("a model of one layer", (one, texts(4, 5), 0, 0)),

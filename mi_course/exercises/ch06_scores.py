@@ -48,15 +48,16 @@ def _previous_cases(seed: int) -> list[Case]:
     generator = torch.Generator().manual_seed(seed)
     always = [[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
     mixed = [[1.0, 0.0, 0.0], [0.3, 0.7, 0.0], [0.2, 0.6, 0.2]]
-    shapes = [(3, 5, 7), (4, 2, 13)]
-    planted = torch.stack([_looking_back(11, steps) for steps in (0, 1, 2)])
+    shapes = [(3, 5, 7), (1, 2, 13)]
+    shares = torch.rand(3, 1, 1, generator=generator)
+    planted = shares * _looking_back(11, 1) + (1 - shares) * _looking_back(11, 0)
     return [
         Case("two heads, three tokens", (torch.tensor([[always, mixed]]),), "hand"),
         *(
-            Case(f"{batch} texts of {n_pos} tokens", (_patterns(generator, batch, heads, n_pos),))
+            Case(f"{n_pos} tokens, batch {batch}", (_patterns(generator, batch, heads, n_pos),))
             for batch, heads, n_pos in shapes
         ),
-        Case("heads that look 0, 1 and 2 back", (planted[None],), "truth"),
+        Case("heads that look back for a part", (planted[None],), "truth"),
     ]
 
 
@@ -114,7 +115,7 @@ PREVIOUS_TOKEN_SCORE = Exercise(
         'The diagonal has axes `batch head_index pos`: `reduce(before, "batch head_index pos -> '
         'head_index", "mean")`.',
     ),
-    groups={"hand": 1, "random": 1},
+    groups={"random": 1, "truth": 1},
     axes="head_index",
 )
 
@@ -156,7 +157,8 @@ def _induction_cases(seed: int) -> list[Case]:
     shapes = [(3, 4, 17, 6), (2, 5, 23, 5)]
     once = torch.randperm(40, generator=generator)[:9] + 1
     twice = torch.cat([torch.tensor([0]), once, once])
-    planted = torch.stack([_looking_back(19, steps) for steps in (8, 9, 1)])
+    shares = torch.rand(3, 1, 1, generator=generator)
+    planted = shares * _looking_back(19, 8) + (1 - shares) * _looking_back(19, 9)
     return [
         Case("the text 4 9 2 4 9", (torch.stack([by_hand, even])[None], text), "hand"),
         *(
@@ -166,7 +168,7 @@ def _induction_cases(seed: int) -> list[Case]:
             )
             for batch, heads, n_pos, ids in shapes
         ),
-        Case("an induction head among three", (planted[None], twice[None]), "truth"),
+        Case("heads that match prefixes in part", (planted[None], twice[None]), "truth"),
     ]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from mi_course.exercises import registry
 from mi_course.exercises.core import GROUPS, STRUCTURE, Raised
+from mi_course.grading.check import SEED as CHECK_SEED
 from mi_course.grading.check import run_case
 from tests.exercises import demo
 
@@ -23,6 +24,12 @@ def answers(kind):
 
 
 EACH = pytest.mark.parametrize("exercise", every_exercise(), ids=lambda e: f"{e.id}-{e.function}")
+
+EACH_OF_THE_COURSE = pytest.mark.parametrize(
+    "exercise",
+    [exercise for exercise in every_exercise() if exercise.chapter != demo.CHAPTER],
+    ids=lambda e: f"{e.id}-{e.function}",
+)
 
 
 def findings(exercise, fn, seed=SEED):
@@ -73,6 +80,17 @@ def test_blank_answer_is_not_written_yet_and_earns_nothing(exercise):
     blank = Raised("NotImplementedError", f"Exercise {exercise.id} is not written yet")
     found = [exercise.verdict(case, blank, None) for case in cases]
     assert {finding.message for finding in found} == {"not written yet"}
+    assert exercise.score(cases, found) == 0
+
+
+@EACH_OF_THE_COURSE
+def test_right_values_of_the_visible_check_earn_nothing_on_other_inputs(exercise):
+    visible = [exercise.expect(case) for case in exercise.cases(CHECK_SEED)]
+    cases = exercise.cases(SEED)
+    found = [
+        exercise.verdict(case, value, exercise.expect(case))
+        for case, value in zip(cases, visible, strict=True)
+    ]
     assert exercise.score(cases, found) == 0
 
 

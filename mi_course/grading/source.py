@@ -269,7 +269,7 @@ def _refuse_unasked(
     for question in _asked(path):
         if question.id not in opens:
             message = f'expected a cell `# %% [markdown] open="{question.id}"`, got none'
-            raise BuildError(path, cells[-1].line, message)
+            raise BuildError(path, max((cell.line for cell in cells), default=1), message)
         if not any(line.startswith(open_header(question).split(" · ")[0]) for line in text):
             line = next(cell.line for cell in cells if cell.open == question.id)
             raise BuildError(path, line, f"expected the heading\n{open_header(question)}")

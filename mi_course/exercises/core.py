@@ -9,11 +9,21 @@ None when it is right.
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from mi_course.exercises.compare import compare, structure
-from mi_course.exercises.values import GeneratorRef, Loader, ModelRef, plain, resolve, shared_model
+from mi_course.exercises.slips import kind_of
+from mi_course.exercises.values import (
+    GeneratorRef,
+    Loader,
+    ModelRef,
+    draws,
+    plain,
+    resolve,
+    shared_model,
+)
 
 __all__ = ["Case", "Exercise", "Finding", "GeneratorRef", "ModelRef", "Raised", "Wrong"]
 
@@ -22,7 +32,7 @@ GROUPS = ("shape", "dtype", "finite", "hand", "random", "property", "truth")
 STRUCTURE = ("shape", "dtype", "finite")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity, as are the tensors it holds
 class Case:
     """One call of the student's function.
 
@@ -30,7 +40,7 @@ class Case:
         name: what the case shows, in a few words; it may be shown to the student.
         args: tensors, numbers, strings, lists, tuples, dictionaries, `ModelRef`, `GeneratorRef`.
         group: one of `GROUPS` (a case is usually hand, random, property or truth).
-        hidden: whether feedback to students must not tell the values of this case.
+        hidden: a hand case whose values students must not be told; other groups' never are.
     """
 
     name: str
@@ -41,6 +51,14 @@ class Case:
     def __post_init__(self) -> None:
         if self.group not in GROUPS:
             raise ValueError(f"expected a group among {GROUPS}, got {self.group!r}")
+
+    @property
+    def shown(self) -> bool:
+        """Whether a student may see the inputs: those by hand are the same for everybody.
+
+        The seed of a generator tells the other cases' inputs, so such a case is not shown.
+        """
+        return self.group == "hand" and not self.hidden and not draws(self.args)
 
 
 @dataclass(frozen=True)
@@ -63,21 +81,24 @@ class Raised:
         if self.kind == "NotImplementedError":
             return "not written yet"
         first = next(iter(self.message.splitlines()), "")[:150]
+        what = f"{self.kind}: {first}" if first else self.kind
         where = f"\nline {self.number}: {self.line.strip()[:90]}" if self.line else ""
-        return f"your code stopped with {self.kind}: {first}{where}"
+        return f"your code stopped with {what}{where}"
 
 
 @dataclass(frozen=True)
 class Finding:
     """What is wrong with one value: the group that it fails, and a message of a few lines.
 
-    `raised` tells that there was no value at all.
+    `raised` tells that there was no value at all; `slip` names the likely slip in a few words,
+    the same for everybody who makes it.
     """
 
     group: str
     message: str
     case: str = ""
     raised: bool = False
+    slip: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,13 +187,18 @@ class Exercise:
             load: name -> model, for planted wrong answers that carry a hint.
         """
         if isinstance(got, Raised):
-            return Finding(case.group, str(got), case.name, raised=True)
+            slip = "" if got.kind == "NotImplementedError" else got.kind
+            return Finding(case.group, str(got), case.name, raised=True, slip=slip)
         got, expected = plain(got), plain(expected)
-        finding = self._first_finding(case, got, expected)
-        hint = self._hint(case, got, load) if finding else ""
-        if finding and hint:
-            return replace(finding, message=f"{hint}\n{_last_line(finding.message)}".rstrip())
-        return finding
+        found = self._first_finding(case, got, expected)
+        if found is None:
+            return None
+        group, message = found
+        planted = self._planted(case, got, load)
+        if planted and planted.hint:
+            message = f"{planted.hint}\n{_last_line(message)}".rstrip()
+        slip = planted.name if planted else kind_of(message)
+        return Finding(group, message, case.name, slip=slip)
 
     def score(self, cases: Iterable[Case], findings: Iterable[Finding | None]) -> int:
         """Points earned, given each case's finding in the same order.
@@ -194,30 +220,32 @@ class Exercise:
         groups = self.groups or {"all": self.points}
         return sum(points for group, points in groups.items() if group not in lost)
 
-    def _first_finding(self, case: Case, got: Any, expected: Any) -> Finding | None:
+    def _first_finding(self, case: Case, got: Any, expected: Any) -> tuple[str, str] | None:
+        """The group that fails and a message."""
         fault = structure(got, expected, self.axes)
         if fault is not None:
-            return Finding(fault.group, fault.message, case.name)
+            return fault
         message = (self.judge or self._same_values)(case, got, expected)
-        return None if message is None else Finding(case.group, message, case.name)
+        return None if message is None else (case.group, message)
 
     def _same_values(self, _case: Case, got: Any, expected: Any) -> str | None:
         return compare(got, expected, axes=self.axes, rtol=self.rtol, atol=self.atol)
 
-    def _hint(self, case: Case, got: Any, load: Loader) -> str:
-        """The hint of the planted wrong answer that has the same values as `got`, if any."""
-        for wrong in self.wrong:
-            if wrong.hint and _agrees(wrong.fn, resolve(case.args, load), got):
-                return wrong.hint
-        return ""
+    def _planted(self, case: Case, got: Any, load: Loader) -> Wrong | None:
+        """The planted wrong answer that has the same values as `got`, if any; hints first."""
+        for wrong in sorted(self.wrong, key=lambda wrong: not wrong.hint):
+            value = _planted_value(wrong, case, load)
+            if not isinstance(value, Raised) and compare(got, value) is None:
+                return wrong
+        return None
 
 
-def _agrees(fn: Callable[..., Any], args: tuple[Any, ...], got: Any) -> bool:
+@lru_cache(maxsize=512)  # the same for all who answer the same case
+def _planted_value(wrong: Wrong, case: Case, load: Loader) -> Any:
     try:
-        value = plain(fn(*args))
-    except Exception:  # a planted answer may break on some case; then it explains nothing
-        return False
-    return structure(got, value) is None and compare(got, value) is None
+        return plain(wrong.fn(*resolve(case.args, load)))
+    except Exception as error:  # a planted answer may break on some case; it explains nothing then
+        return Raised(type(error).__name__, "")
 
 
 def _last_line(message: str) -> str:

@@ -2,9 +2,11 @@
 
 Each slip is one hypothesis, such as "the sign is wrong", tried on the numbers alone: when undoing
 it gives the expected array, it is named. Two arrays of the same shape go in; one sentence comes
-out, or None where no hypothesis fits.
+out, or None where no hypothesis fits. `kind_of` makes of a sentence what all who make the same slip
+have in common, so that a class's slips can be counted.
 """
 
+import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -32,6 +34,39 @@ def likely_slip(got: Array, expected: Array, axes: list[str]) -> str | None:
             if (sentence := slip(got, expected, axes)) is not None:
                 return sentence
     return None
+
+
+# What differs between students who make the same slip: numbers, places, values.
+OWN = (
+    (r"^(?:item \d+: |at key .*?: )+", ""),
+    (r"^expected shape .*?\]: ", ""),
+    (r"^got (?:NaN|infinity): .*|^\d+ of \d+ entries are not finite.*", "not finite"),
+    (r"^\d+ of \d+ values are wrong", "some values are wrong"),
+    (r"^every entry is \S+: ", ""),
+    (r"^off by the same amount, \S+,", "off by the same amount"),
+    (r"the constant factor -?[\d.e+-]+", "a constant factor"),
+    (r"the square root of \d+", "a square root"),
+    (r"^expected \d+ items, got \d+", "another number of items"),
+    (r"^expected other keys.*", "other keys"),
+    (r" of shape \[.*?\]|(?<=tuple|.list) of \d+| at place \d+", ""),
+    (r", (?:try|is it|was it|did you) [^,]*$", ""),
+    (r" ?\([^)]*\)", ""),
+    (r"'[^']*'|\"[^\"]*\"", "…"),
+    (r"(?<![\w`])-?\d[\d.]*(?:e[+-]\d+)?(?!\w)", "…"),
+)
+MAX_KIND = 80
+
+
+def kind_of(message: str) -> str:
+    """The slip that a message speaks of, without what is one student's own.
+
+    Args:
+        message: what is wrong with a value, as the student reads it.
+    """
+    text = next(iter(message.splitlines()), "")
+    for pattern, common in OWN:
+        text = re.sub(pattern, common, text)
+    return text.strip(" ,:")[:MAX_KIND]
 
 
 def same(left: Array, right: Array) -> bool:

@@ -72,6 +72,15 @@ def plain(value: Any) -> Any:
     return value
 
 
+def draws(value: Any) -> bool:
+    """Whether a case's arguments hold a generator, whose seed the student's code can read."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return isinstance(value, GeneratorRef) or (
+        isinstance(value, tuple | list) and any(map(draws, value))
+    )
+
+
 def names_models(value: Any) -> set[str]:
     """Names of all models that a case's arguments refer to."""
     if isinstance(value, ModelRef):

@@ -3,14 +3,21 @@
 This runs in the trusted grader. The lines that came back are decoded with caps, compared by the
 exercise's own judge with the reference's values, and every way of not answering (an exception, a
 crash, a loop, a flood) becomes a reason in words that a student can act on.
+A student's code can put its inputs into an exception's text, its class, or a string that it
+returns. Such text is told only of cases whose inputs are the same for everybody; of all others the
+student reads words of ours, numbers, and a line of their own notebook.
 In go a question and an outcome, out comes an `ExerciseMark`.
 """
 
+import builtins
+import re
 import signal
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from itertools import takewhile
+from typing import Any, NamedTuple
 
-from mi_course.exercises.core import Exercise, Finding, Raised
+from mi_course.exercises.core import Case, Exercise, Finding, Raised
 from mi_course.grading.limits import Limits
 from mi_course.grading.paper import Question
 from mi_course.grading.records import (
@@ -22,10 +29,32 @@ from mi_course.grading.records import (
     ExerciseMark,
     GroupMark,
 )
+from mi_course.grading.returned import Thrown, returned
 from mi_course.grading.sandbox import Outcome
-from mi_course.grading.values import RefusedError, decode
+from mi_course.grading.values import RefusedError
 
 MAX_MESSAGE = 1_000
+MAX_PRINTED = 2_000
+# Kinds of exceptions that a student's code did not name.
+KINDS = {
+    name
+    for name, value in vars(builtins).items()
+    if isinstance(value, type) and issubclass(value, BaseException)
+} | {"EinopsError", "LinAlgError", "NotAvailableError", "OutOfMemoryError"}
+OTHER_KIND = "an exception of its own kind"
+ENDS = {
+    "late": "no value in time",
+    "flood": "printed too much",
+    "huge": "sent too much",
+    "memory": "out of memory",
+    "gone": "ended the process",
+    "died": "ended Python",
+}
+MISSING_NAME = re.compile(r"(?:name|No module named) '([\w.]{1,60})'(?: is not defined)?")
+REFUSED = "the returned value cannot be compared"
+UNREADABLE = "the returned value could not be read"
+# What is told of a value with text in it, where the text could be an input.
+CANNED = {"shape": "expected a value of another structure", "": "not the right answer"}
 
 
 def missing(exercise: Exercise, reason: str) -> ExerciseMark:
@@ -36,24 +65,31 @@ def missing(exercise: Exercise, reason: str) -> ExerciseMark:
     )
 
 
-def mark(question: Question, outcome: Outcome, limits: Limits) -> ExerciseMark:
+def count_shown(cases: tuple[Case, ...]) -> int:
+    """How many of the cases, from the first, come before one whose inputs must not be told."""
+    return sum(1 for _ in takewhile(lambda case: case.shown, cases))
+
+
+def mark(
+    question: Question, outcome: Outcome, limits: Limits, cells: Mapping[str, str] | None = None
+) -> ExerciseMark:
     """The mark of one answer.
 
     Args:
         question: cases and right values.
         outcome: what came back, from a side that is not trusted.
         limits: for the wording of a reason.
+        cells: the submission's answer cells, from which the line that raised is quoted.
 
     Returns:
         Points by check group and the first finding.
     """
-    exercise = question.exercise
-    ending = Raised("", _reason(outcome.end, limits))
-    values = [_value(outcome, index, ending, limits) for index in range(len(question.cases))]
-    findings = [
-        _finding(exercise, case, value, right)
-        for case, value, right in zip(question.cases, values, question.expected, strict=True)
-    ]
+    exercise, cases = question.exercise, question.cases
+    shown = count_shown(cases)
+    findings = []
+    for index, (case, expected) in enumerate(zip(cases, question.expected, strict=True)):
+        value = _value(outcome, index, limits, cells or {})
+        findings.append(_finding(exercise, case, value, expected, shown=index < shown))
     points = exercise.score(question.cases, findings)
     first = next((finding for finding in findings if finding), None)
     state = _state(exercise, points, first)
@@ -70,7 +106,8 @@ def mark(question: Question, outcome: Outcome, limits: Limits) -> ExerciseMark:
         total=len(findings),
         groups=tuple(_group(question, findings, *group) for group in _groups(exercise).items()),
         seconds=round(sum((spent for _, spent in outcome.calls.values()), 0.0), 3),
-        printed=outcome.printed if told else "",
+        printed=outcome.printed[:MAX_PRINTED] if told else "",
+        slip=told.slip if told else "",
     )
 
 
@@ -94,39 +131,83 @@ def _state(exercise: Exercise, points: int, first: Finding | None) -> str:
     return PARTLY if 0 < points < exercise.points else WRONG
 
 
-def _finding(exercise: Exercise, case: Any, value: Any, expected: Any) -> Finding | None:
-    if isinstance(value, Raised) and not value.kind:  # ended from outside, not by an exception
-        return Finding(case.group, value.message, case.name, raised=True)
+class _NoValue(NamedTuple):
+    """Why a call gave no value.
+
+    Args:
+        slip: in a few words, the same for everybody.
+        told: in a sentence without text that came out of the student's code.
+        text: the same with it.
+    """
+
+    slip: str
+    told: str
+    text: str
+
+
+def _finding(
+    exercise: Exercise, case: Case, value: Any, expected: Any, *, shown: bool
+) -> Finding | None:
+    if isinstance(value, _NoValue):
+        message = value.text if shown else value.told
+        return Finding(case.group, message, case.name, raised=True, slip=value.slip)
     try:
-        return exercise.verdict(case, value, expected)
+        finding = exercise.verdict(case, value, expected)
     except Exception:  # a judge may stumble over a value of a kind that nobody thought of
         kind = type(value).__name__
         message = f"the returned value ({kind}) could not be judged"
         return Finding(case.group, message, case.name, raised=True)  # it earns no shape either
+    if finding is None or shown or not (_holds_text(value) or _holds_text(expected)):
+        return finding
+    if finding.group == "dtype":  # speaks of kinds alone
+        return finding
+    return replace(finding, message=CANNED.get(finding.group, CANNED[""]), slip="")
 
 
-def _value(outcome: Outcome, index: int, ending: Raised, limits: Limits) -> Any:
-    """The value of one call, or `Raised` with the reason why there is none."""
-    body = outcome.calls.get(index, outcome.calls.get(-1, (None, 0.0)))[0]
-    if not isinstance(body, dict):
-        return ending
-    if "value" not in body:
-        return _raised(body.get("raised"))
-    try:
-        return decode(body["value"], limits.caps)
-    except RefusedError as error:
-        return Raised("TypeError", f"the returned value was refused: {error}")
-
-
-def _raised(body: Any) -> Raised:
-    body = body if isinstance(body, dict) else {}
-    number = body.get("number")
-    return Raised(
-        kind=str(body.get("kind", ""))[:80] or "Exception",
-        message=str(body.get("message", ""))[:500],
-        line=str(body.get("line", ""))[:200],
-        number=number if isinstance(number, int) and 0 <= number < 10_000 else 0,
+def _holds_text(value: Any) -> bool:
+    if isinstance(value, dict):
+        return any(map(_holds_text, (*value.keys(), *value.values())))
+    return isinstance(value, str) or (
+        isinstance(value, tuple | list) and any(map(_holds_text, value))
     )
+
+
+def _value(outcome: Outcome, index: int, limits: Limits, cells: Mapping[str, str]) -> Any:
+    """The value of one call, or `_NoValue`."""
+    if index not in outcome.calls and -1 not in outcome.calls:
+        reason = _reason(outcome.end, limits)
+        return _NoValue(ENDS.get(outcome.end.split(" ")[0], ""), reason, reason)
+    index = index if index in outcome.calls else -1
+    try:
+        value = returned(outcome.calls[index][0], limits.caps)
+    except RefusedError:
+        return _NoValue("an unreadable value", UNREADABLE, UNREADABLE)
+    if not isinstance(value, Thrown):
+        return value
+    none = _raised(value, cells)
+    # No input has been handed over yet when nothing can be called, so all may be told.
+    return none if index >= 0 else none._replace(told=none.text)
+
+
+def _raised(thrown: Thrown, cells: Mapping[str, str]) -> _NoValue:
+    """What the answer raised; the line is quoted from the notebook, not from what was sent."""
+    if thrown.kind == RefusedError.__name__:
+        return _NoValue("a value that cannot be compared", REFUSED, f"{REFUSED}: {thrown.message}")
+    lines = cells.get(thrown.cell, "").splitlines()
+    line = lines[thrown.number - 1] if 0 < thrown.number <= len(lines) else ""
+    kind = thrown.kind if thrown.kind in KINDS else OTHER_KIND
+    texts = [_own_word(thrown, cells), thrown.message]
+    texts = (str(Raised(kind, text, line, thrown.number)) for text in texts)
+    return _NoValue("" if kind == "NotImplementedError" else kind, *texts)
+
+
+def _own_word(thrown: Thrown, cells: Mapping[str, str]) -> str:
+    """The exception's text where it names what is missing by a word of the student's own code."""
+    found = MISSING_NAME.fullmatch(thrown.message.split(". Did you mean")[0])
+    if found is None or thrown.kind not in ("NameError", "ModuleNotFoundError"):
+        return ""
+    word = re.compile(rf"\b{re.escape(found.group(1))}\b")
+    return found.group() if any(map(word.search, cells.values())) else ""
 
 
 def _reason(end: str, limits: Limits) -> str:

@@ -22,6 +22,8 @@ from mi_course.exercises.core import Exercise
 MAX_BYTES = 20 << 20
 MAX_CELLS = 5_000
 MAX_SOURCE = 200_000
+MAX_DEPTH = 20
+MAX_OTHER, MAX_OTHERS = 20_000, 200  # characters of a cell beside the answers, and such cells
 CHAPTER_IN_NAME = re.compile(r"(?:^|[^0-9])([0-9]{2})_[A-Za-z]")
 
 
@@ -42,15 +44,17 @@ class CodeCell:
 
 @dataclass(frozen=True)
 class Notebook:
-    """The code cells of one notebook.
+    """The cells of one notebook.
 
     Args:
         cells: code cells in order.
         chapter: two digits, or nothing where the notebook does not say.
+        words: (names it may be found by, text) of each cell that could answer an open question.
     """
 
     cells: tuple[CodeCell, ...]
     chapter: str = ""
+    words: tuple[tuple[tuple[str, ...], str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,12 @@ class Answers:
     Args:
         code: exercise id -> code, in the notebook's order.
         missing: exercise id -> why there is none.
+        others: code of the other cells but checks, in the notebook's order.
     """
 
     code: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    others: tuple[str, ...] = ()
 
 
 def collect(folder: Path) -> list[Submission]:
@@ -93,7 +99,9 @@ def collect(folder: Path) -> list[Submission]:
     for path in sorted(folder.iterdir()):
         if path.suffix == ".ipynb" and not path.is_dir():
             found.append(Submission(_student(path.stem), path, path.name))
-        elif path.is_dir() and not path.is_symlink() and not path.name.startswith("."):
+        elif path.is_symlink() and not path.is_file():  # nobody's folder is looked into twice
+            found.append(Submission(path.name, path, path.name))
+        elif path.is_dir() and not path.name.startswith("."):
             inside = sorted(_notebooks(path)) or [path]
             names = [each.relative_to(folder).as_posix() for each in inside]
             found += [Submission(path.name, *pair) for pair in zip(inside, names, strict=True)]
@@ -139,7 +147,8 @@ def parse(data: bytes) -> Notebook:
     code = tuple(cell for raw in cells[:MAX_CELLS] if (cell := _code_cell(raw)) is not None)
     if not code:
         raise NotebookError("the notebook has no code cells")
-    return Notebook(code, _chapter(content, code))
+    words = tuple(found for raw in cells[:MAX_CELLS] if (found := _words(raw)))
+    return Notebook(code, _chapter(content, code), words)
 
 
 def sha256(data: bytes) -> str:
@@ -174,7 +183,10 @@ def find_answers(notebook: Notebook, exercises: Iterable[Exercise]) -> Answers:
         else:
             chosen[exercise.id] = place
     order = sorted(chosen, key=chosen.__getitem__)
-    return Answers({key: notebook.cells[chosen[key]].source for key in order}, missing)
+    code = {key: notebook.cells[chosen[key]].source for key in order}
+    rest = (c for n, c in enumerate(notebook.cells) if n not in chosen.values() and not c.check)
+    others = [cell.source for cell in rest if len(cell.source) <= MAX_OTHER]
+    return Answers(code, missing, tuple(others[:MAX_OTHERS]))
 
 
 def setup_cells(teacher: Notebook) -> tuple[str, ...]:
@@ -213,7 +225,9 @@ def _student(stem: str) -> str:
 
 def _notebooks(folder: Path) -> Iterable[Path]:
     for where, folders, files in os.walk(folder):  # does not follow links
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        # A tree deeper than anybody makes by hand would exhaust the stack of Python 3.11.
+        deep = len(Path(where).relative_to(folder).parts) >= MAX_DEPTH
+        folders[:] = [] if deep else [name for name in folders if not name.startswith(".")]
         yield from (Path(where) / name for name in files if name.endswith(".ipynb"))
 
 
@@ -229,20 +243,40 @@ def _raw_cells(content: Any) -> list[Any]:
     return cells
 
 
-def _code_cell(raw: Any) -> CodeCell | None:
-    if not isinstance(raw, dict) or raw.get("cell_type") != "code":
-        return None
+def _source(raw: dict[str, Any]) -> str | None:
     source = raw.get("source", raw.get("input"))
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
-    if not isinstance(source, str):
+    return source if isinstance(source, str) else None
+
+
+def _words(raw: Any) -> tuple[tuple[str, ...], str] | None:
+    """Names that a cell may be found by as an answer in words, and its text."""
+    source = _source(raw) if isinstance(raw, dict) else None
+    if source is None:
+        return None
+    metadata = _mapping(raw.get("metadata"))
+    names = (
+        metadata.get("open"),
+        raw.get("id"),
+        _mapping(metadata.get("nbgrader")).get("grade_id"),
+    )
+    known = tuple(name if isinstance(name, str) else "" for name in names)
+    return (known, source) if known[0] or any(n.startswith("open-") for n in known) else None
+
+
+def _code_cell(raw: Any) -> CodeCell | None:
+    if not isinstance(raw, dict) or raw.get("cell_type") != "code":
+        return None
+    source = _source(raw)
+    if source is None:
         return None
     metadata = _mapping(raw.get("metadata"))
     grader = _mapping(metadata.get("nbgrader"))
     exercise = metadata.get("exercise") or (grader.get("solution") and grader.get("grade_id"))
     tags = metadata.get("tags")
     return CodeCell(
-        id=str(raw.get("id", ""))[:100],
+        id=raw["id"][:100] if isinstance(raw.get("id"), str) else "",
         source=source,
         exercise=exercise if isinstance(exercise, str) else "",
         tags=tuple(tag for tag in tags if isinstance(tag, str)) if isinstance(tags, list) else (),

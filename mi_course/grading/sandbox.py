@@ -29,6 +29,7 @@ import psutil
 from mi_course.grading.inside.sealed import new_key, seal
 from mi_course.grading.isolation import SandboxError, command
 from mi_course.grading.limits import Limits
+from mi_course.grading.returned import parsed
 from mi_course.grading.view import build_view
 
 FIRST_UID = 50_000  # above the accounts of people and services, below nobody's 65534
@@ -247,7 +248,7 @@ class Sandbox:
                 nonce, _, rest = line.partition(b" ")
                 if nonce == self._nonce:
                     head, _, body = rest.partition(b" {")
-                    yield head.decode("ascii", "replace"), _parsed(b"{" + body)
+                    yield head.decode("ascii", "replace"), parsed(b"{" + body, self.limits.caps)
             if self._process is None:
                 return
             if time.monotonic() > look:
@@ -290,10 +291,3 @@ def _held(process: psutil.Process) -> int:
         return process.memory_info().rss
     except psutil.NoSuchProcess:
         return 0
-
-
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return {"raised": {"kind": "ValueError", "message": "the value was not readable"}}

@@ -1,5 +1,8 @@
+import ast
+
 import pytest
 
+from mi_course.grading.inside.borrowed import borrowed
 from mi_course.grading.inside.sealed import KEY_BYTES, new_key, seal, unseal
 from mi_course.grading.isolation import BUBBLEWRAP
 from mi_course.grading.limits import Limits
@@ -101,3 +104,66 @@ def test_a_line_that_was_not_asked_for_is_ignored(sandbox):
 def test_large_inputs_arrive(sandbox):
     text = "x" * 99_000
     assert value(ask(sandbox, "def f(parts): return len(parts)", [[text] * 30])) == 30
+
+
+@pytest.mark.needs_bwrap
+@pytest.mark.parametrize(
+    "other",
+    [
+        "import math as m",
+        "from math import *\nm = __import__('math')",
+        "%matplotlib inline\nm = 0\nprint(1)\nimport math as m",
+        "import math as maths\nm = maths",
+        "class m:\n    def sqrt(x): return root(x)\ndef root(x): return x ** 0.5",
+    ],
+)
+def test_what_an_answer_needs_is_borrowed_from_other_cells(sandbox, other):
+    code = "def f(x):\n    return m.sqrt(x)"
+    assert value(ask(sandbox, code, [9.0], others=("def broken(", other))) == 3
+
+
+@pytest.mark.needs_bwrap
+def test_an_import_in_another_answers_cell_is_found_without_running_that_answer(sandbox):
+    cells = {"01.0": "import math\nwhile True: pass\ndef g(): pass"}
+    assert value(ask(sandbox, "def f(x): return math.sqrt(x)", [4.0], cells=cells)) == 2
+
+
+@pytest.mark.needs_bwrap
+def test_a_name_that_is_nowhere_is_named(sandbox):
+    raised = ask(sandbox, "def f(): return lost()").calls[0][0]["raised"]
+    assert "'lost'" in raised["message"] and raised["kind"] == "NameError"
+    assert (raised["cell"], raised["number"]) == ("01.1", 1)
+
+
+@pytest.mark.needs_bwrap
+def test_names_of_the_set_up_are_not_borrowed():
+    setup = Setup(cells=("started, other = 7, 8",), torch=False)
+    with Sandbox(BUBBLEWRAP, setup, LIMITS) as box:
+        outcome = ask(box, "def f(): return [started, extra]", others=("started, extra = 1, 2",))
+    assert value(outcome) == [7, 2]
+
+
+def borrow(answer, *others, known=()):
+    return [ast.unparse(part) for part in borrowed([answer], list(others), known)]
+
+
+def test_only_what_is_read_as_a_global_is_borrowed():
+    answer = "def f(model, tokens):\n    kept = [row for row in tokens]\n    return model(kept)"
+    assert borrow(answer, "model = slow()\ntokens = 1\nkept = 2\nrow = 3") == []
+    assert borrow(answer + " + bias", "bias = slow()", known=("bias",)) == []
+    assert borrow(answer + " + bias", "bias = slow()") == ["bias = slow()"]
+
+
+def test_borrowed_statements_bring_what_they_need_in_the_notebooks_order():
+    others = ("def slow(): return base", "base = 1\nbase += 1", "bias = slow()\nslow = 5", "x = 1")
+    assert borrow("def f(): return bias", *others) == [
+        "def slow():\n    return base",
+        "base = 1",
+        "bias = slow()",
+    ]
+
+
+def test_statements_that_do_something_else_are_never_borrowed():
+    others = ("for bias in range(3): pass", "with open('x') as bias: pass", "bias: int", "bias()")
+    assert borrow("def f(): return bias", *others) == ["bias: int"]
+    assert borrow("def f(:", "bias = 1") == borrow("bias", "bias = (") == []

@@ -11,7 +11,6 @@ import contextlib
 import json
 import linecache
 import os
-import re
 import resource
 import sys
 import traceback
@@ -20,10 +19,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from mi_course.grading.inside.borrowed import DEFINES, borrowed, reads, statements, without_magics
 from mi_course.grading.inside.sealed import KEY_BYTES, unseal
-from mi_course.grading.values import Caps, RefusedError, decode, encode
+from mi_course.grading.values import Caps, decode, encode
 
-MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+ANSWER = "<answer "  # the name of an answer's cell in a traceback begins so
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,6 @@ def restrict(limits: dict[str, int]) -> None:
         resource.setrlimit(which, (value, value))
 
 
-def without_magics(code: str) -> str:
-    """`code` with IPython's `%` and `!` lines made empty statements."""
-    return MAGIC.sub(r"\1pass", code)
-
-
 def compiled(name: str, code: str) -> Any:
     """Compile a cell so that tracebacks can quote its lines."""
     source = without_magics(code)
@@ -84,10 +79,10 @@ def needed(exercise: str, cells: dict[str, str]) -> list[str]:
     An answer may call an earlier answer; one that it does not call is not run, so that a broken
     cell costs only its own exercise and those which build on it.
     """
-    defines = {name: key for key in cells for name in _names(cells[key])[0]}
+    defines = {name: key for key in cells for name in _defined(cells[key])}
     wanted, queue = {exercise}, [exercise]
     while queue:
-        for name in _names(cells[queue.pop()])[1]:
+        for name in reads(cells[queue.pop()]):
             key = defines.get(name)
             if key is not None and key not in wanted:
                 wanted.add(key)
@@ -95,15 +90,9 @@ def needed(exercise: str, cells: dict[str, str]) -> list[str]:
     return [key for key in cells if key in wanted and key != exercise] + [exercise]
 
 
-def _names(code: str) -> tuple[set[str], set[str]]:
-    """Names defined at the top level of a cell, and all names that it reads."""
-    try:
-        tree = ast.parse(without_magics(code))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set(), set()
-    defined = {node.name for node in tree.body if hasattr(node, "name")}
-    names = [node for node in ast.walk(tree) if isinstance(node, ast.Name)]
-    return defined, {node.id for node in names if isinstance(node.ctx, ast.Load)}
+def _defined(code: str) -> set[str]:
+    """Functions and classes that a cell defines at its top level."""
+    return {part.name for part in statements(code) if isinstance(part, DEFINES)}
 
 
 class Line:
@@ -151,18 +140,30 @@ def run(job: Job, namespace: dict[str, Any], line: Line) -> None:
 
 
 def _define(job: Job, namespace: dict[str, Any]) -> Callable[..., Any]:
-    for key in needed(job.exercise, job.cells):
+    used = needed(job.exercise, job.cells)
+    _borrow(job, used, namespace)
+    for key in used:
         try:
-            exec(compiled(f"<answer {key}>", job.cells[key]), namespace)
+            exec(compiled(f"{ANSWER}{key}>", job.cells[key]), namespace)
         except BaseException:
             if key == job.exercise:
                 raise
     function = namespace.get(job.function)
     if not callable(function):
-        others = sorted(_names(job.cells[job.exercise])[0])
+        others = sorted(_defined(job.cells[job.exercise]))
         got = f"it defines {', '.join(others)[:200]}" if others else "it defines no function"
         raise NameError(f"the cell of exercise {job.exercise} has no {job.function}: {got}")
     return function
+
+
+def _borrow(job: Job, used: list[str], namespace: dict[str, Any]) -> None:
+    """Run what the answers need from other cells; the set-up's own names stay as they are."""
+    before = dict(namespace)
+    lenders = [*job.others, *(code for key, code in job.cells.items() if key not in used)]
+    for part in borrowed([job.cells[key] for key in used], lenders, before):
+        with contextlib.suppress(BaseException):  # the answer will say what it lacks
+            exec(compile(ast.Module([part], []), "<another cell>", "exec"), namespace)
+    namespace.update(before)
 
 
 def _outcome(function: Callable[..., Any], arguments: Any, caps: Caps) -> dict[str, Any]:
@@ -176,22 +177,22 @@ def _outcome(function: Callable[..., Any], arguments: Any, caps: Caps) -> dict[s
 
 
 def _describe(error: BaseException) -> dict[str, Any]:
-    """Kind, message and the student's line of an exception."""
-    kind = "TypeError" if isinstance(error, RefusedError) else type(error).__name__
+    """Kind and message of an exception, and the student's cell and line that raised it."""
     try:
         message = str(error)
     except BaseException:  # an exception's text may be code of the student's
         message = ""
-    number, line = _where(error)
-    return {"kind": kind[:80], "message": message[:500], "number": number, "line": line[:200]}
+    cell, number = _where(error)
+    kind = type(error).__name__
+    return {"kind": kind[:80], "message": message[:500], "number": number, "cell": cell[:40]}
 
 
-def _where(error: BaseException) -> tuple[int, str]:
+def _where(error: BaseException) -> tuple[str, int]:
+    places = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
     if isinstance(error, SyntaxError):
-        return int(error.lineno or 0), str(error.text or "")
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if frame.filename.startswith("<answer ")]
-    return (own[-1].lineno or 0, own[-1].line or "") if own else (0, "")
+        places.append((error.filename, error.lineno))
+    own = [(str(name), line) for name, line in places if str(name).startswith(ANSWER)]
+    return (own[-1][0][len(ANSWER) : -1], int(own[-1][1] or 0)) if own else ("", 0)
 
 
 @lru_cache

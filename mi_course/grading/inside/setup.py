@@ -10,7 +10,7 @@ import ast
 from collections.abc import Iterable
 from typing import Any
 
-from mi_course.grading.inside.answer import without_magics
+from mi_course.grading.inside.borrowed import without_magics
 from mi_course.grading.inside.masked import NotAvailableError
 
 

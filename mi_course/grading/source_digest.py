@@ -15,10 +15,11 @@ import inspect
 import linecache
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from types import CodeType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 PLAIN = (str, int, float, bool, bytes, complex, type(None))
+FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, functools.partial, type)
 COURSE = "mi_course"
 
 
@@ -47,11 +48,12 @@ class _Text:
             return f"[{', '.join(map(self.of, value))}]"
         if isinstance(value, set | frozenset):
             return f"{{{', '.join(sorted(map(self.of, value)))}}}"
-        if callable(value):
+        if isinstance(value, FUNCTIONS):
             return self.of_callable(value)
         kind = type(value)
-        parts = (getattr(value, f.name) for f in fields(value)) if is_dataclass(value) else ()
-        return f"{kind.__module__}.{kind.__qualname__}({', '.join(map(self.of, parts))})"
+        parts = [getattr(value, f.name) for f in fields(value)] if is_dataclass(value) else []
+        head = self.of(kind) if callable(value) else f"{kind.__module__}.{kind.__qualname__}"
+        return f"{head}({', '.join(map(self.of, parts))})"
 
     def of_callable(self, value: Callable[..., Any]) -> str:
         if isinstance(value, functools.partial):
@@ -81,7 +83,8 @@ class _Text:
         for name, value in sorted(_globals(function).items()):
             if not isinstance(value, ModuleType):
                 used.append(f"{name}={self.of(value)} {_assignment(code.co_filename, name)}")
-        return "\n".join([_source(code), *used])
+        defaults = self.of([function.__defaults__, function.__kwdefaults__])
+        return "\n".join([_source(code), defaults, *used])
 
 
 def _globals(function: FunctionType) -> dict[str, Any]:
@@ -131,15 +134,35 @@ def _inner(code: CodeType) -> Iterable[CodeType]:
 
 def _source(code: CodeType) -> str:
     """The lines that a function was compiled from, or the code itself where there are none."""
-    lines = linecache.getlines(code.co_filename)
-    text = "".join(lines[code.co_firstlineno - 1 : _last_line(code)])
-    plain = [constant for constant in code.co_consts if isinstance(constant, PLAIN)]
-    return text.rstrip() or f"{code.co_code.hex()} {plain} {code.co_names}"
+    spans = list(_spans(code))
+    last = max((end for _, end, _, _ in spans), default=code.co_firstlineno)
+    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : last]
+    if not lines:
+        plain = [constant for constant in code.co_consts if isinstance(constant, PLAIN)]
+        return f"{code.co_code.hex()} {plain} {code.co_names}"
+    if code.co_name != "<lambda>" or not spans:
+        return "".join(lines).rstrip()
+    # Several may stand in one line, so the body alone is taken; columns count bytes.
+    raw = [line.encode() for line in lines]
+    raw[-1] = raw[-1][: max(right for _, end, _, right in spans if end == last)]
+    first = min(start for start, *_ in spans)
+    left = min(column for start, _, column, _ in spans if start == first)
+    return b"".join(raw[first - code.co_firstlineno :])[left:].decode(errors="replace")
 
 
-def _last_line(code: CodeType) -> int:
-    ends = [end for _, end, _, _ in code.co_positions() if end]
-    return max([code.co_firstlineno, *ends, *map(_last_line, _inner(code))])
+def _spans(code: CodeType) -> Iterator[tuple[int, int, int, int]]:
+    """First and last line, first and last column of each instruction, inner functions' too."""
+    for start, end, left, right in code.co_positions():
+        if (
+            start
+            and end
+            and left is not None
+            and right is not None
+            and (start, left) != (end, right)
+        ):
+            yield start, end, left, right
+    for inner in _inner(code):
+        yield from _spans(inner)
 
 
 def _class(kind: type) -> str:

@@ -553,13 +553,17 @@ if MODEL == "town":
 # it the model takes a word from the middle of a sentence for the beginning of a text.
 
 # %% [markdown]
-# ## Open question
+# ## Open question 0.A · Where does the rule sit? · 4 points
 #
 # A friend reads the figure of section 6 and writes: "The rule sits in layer 0, the rest does little."
 # In half a page: what does the figure show, what would it have to show, and which experiment, with
 # the tools of this chapter, could prove your friend wrong? (4 points: what the bar means, another
 # explanation of it, an experiment with its control, and what would change your mind.)
-#
+
+# %% [markdown] open="00.A"
+# *Write your answer here, in place of this line.*
+
+# %% [markdown]
 # ## Stretch
 #
 # Zero is a strange thing to hear for a layer that never heard it. Replace each part by its *mean*

@@ -893,12 +893,15 @@ assert abs(two.in_context[-1] + 0.35) < 0.03 and abs(one.in_context[-1] + 0.37) 
 widgets.HeadBrowser(model, TEXT, head=best)
 
 # %% [markdown]
-# ## An open question
+# ## Open question 6.A · The induction head of a larger model · 6 points
 #
 # You are given a model of twelve layers and a head, L7H3, with a prefix-matching score of 0.6. A colleague writes: "L7H3 is the induction head of this model." Which three measurements would you make before you agree, what would each show if the sentence were true, and which result would change your mind? Write half a page. There is no check; your teacher has a rubric.
 
+# %% [markdown] open="06.A"
+# *Write your answer here, in place of this line.*
+
 # %% [markdown] hidden="rubric"
-# **Rubric** (6 points; the order does not matter)
+# **Rubric, 6 points** (the order does not matter)
 #
 # - 1 point: a score on *random* repeated tokens, with a model-free chance level beside it. A score on prose may come from grammar.
 # - 1 point: copying, by eigenvalues or rows of the OV circuit. Looking is not saying.
@@ -907,7 +910,7 @@ widgets.HeadBrowser(model, TEXT, head=best)
 # - 1 point: a mechanism: which earlier head feeds it, by K-composition or by ablating the earlier head. A head may also match prefixes through positions or through Q-composition.
 # - 1 point: for each measurement a result that would change the mind, with a number or a comparison, not "if it were low".
 #
-# Half a point off for a claim about all texts from random tokens alone. A good answer notes that 0.6 was the highest of many heads, so that some of it is luck of the draw, and asks for fresh rows.
+# A claim about all texts from random tokens alone costs the first point. A good answer notes that 0.6 was the highest of many heads, so that some of it is luck of the draw, and asks for fresh rows.
 
 # %% [markdown]
 # ## Stretch (no hints)

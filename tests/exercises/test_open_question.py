@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from mi_course.exercises import registry
 from mi_course.exercises.open_question import Criterion, OpenQuestion
 from tests.exercises.demo import EXERCISES
 
+SOLUTIONS = Path(__file__).parents[2] / "solutions"
 RUBRIC = (Criterion("names the axis", 2), Criterion("says why", 1))
 
 
@@ -50,3 +53,20 @@ def test_two_open_questions_with_one_id_are_refused():
     question = OpenQuestion("98.A", "Axes", RUBRIC)
     with pytest.raises(ValueError, match="each id once"):
         registry.register("98", (), (question, question))
+
+
+@pytest.mark.parametrize(
+    ("chapter", "source"), [("00", "00_start_here"), ("06", "06_induction_heads")]
+)
+def test_the_rubric_in_the_teachers_notebook_says_what_the_marking_sheet_says(chapter, source):
+    (question,) = registry.open_questions(chapter)
+    text = (SOLUTIONS / f"{source}.py").read_text()
+    (cell,) = [
+        part for part in text.split("# %%") if part.startswith(' [markdown] hidden="rubric"')
+    ]
+    lines = [line.removeprefix("# - ") for line in cell.splitlines() if line.startswith("# - ")]
+    assert f"**Rubric, {question.points} points**" in cell
+    rubric = [
+        f"{each.points} point{'s' * (each.points != 1)}: {each.text}" for each in question.rubric
+    ]
+    assert lines == rubric

@@ -12,7 +12,7 @@ import re
 import symtable
 from collections.abc import Iterable
 
-MAGIC = re.compile(r"^(\s*)[%!].*$", re.MULTILINE)
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.MULTILINE)  # of one line, or blank lines cost minutes
 DEFINES = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 IMPORTS = ast.Import | ast.ImportFrom
 BROKEN = (SyntaxError, ValueError, RecursionError, MemoryError)

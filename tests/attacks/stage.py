@@ -8,7 +8,7 @@ for traces. `play` grades all of them at once and then looks for what was left o
 import hashlib
 import json
 import os
-import shutil
+import resource
 import socket
 import subprocess
 import tempfile
@@ -27,11 +27,15 @@ DECOY = "decoy-4f1c"  # stands in every place that no answer may read
 FULL, REST, SHAPE = 6, 3, 1  # points of all exercises, of all but 99.1, of the shape in 99.1
 SYSV = [Path(f"/proc/sysvipc/{kind}") for kind in ("shm", "msg", "sem")]
 WITNESS = """
-import gc, os, resource, signal
+import os, signal, time
 def traces():
     found = os.listdir(os.environ["TMPDIR"])
-    others = [p for p in os.listdir("/proc") if p.isdigit() and owner(p) == os.getuid()]
-    found += [f"process {p}" for p in others if int(p) not in family()]
+    for _ in range(20):  # what was killed stays listed until somebody has waited for it
+        others = [p for p in os.listdir("/proc") if p.isdigit() and alive(p)]
+        others = [f"process {p}" for p in others if int(p) not in family()]
+        if not others: break
+        time.sleep(0.1)
+    found += others
     for kind in ("shm", "msg", "sem"):
         found += open(f"/proc/sysvipc/{kind}").read().splitlines()[1:]
     found += [f"nice {os.nice(0)}"] if os.nice(0) else []
@@ -42,11 +46,12 @@ def traces():
               and s not in (signal.SIGPIPE, signal.SIGXFSZ)]
     found += ["blocked"] if signal.pthread_sigmask(signal.SIG_BLOCK, ()) else []
     return found
-def owner(pid):
+def alive(pid):
     try:
-        return os.stat(f"/proc/{pid}").st_uid
+        mine = os.stat(f"/proc/{pid}").st_uid == os.getuid()
+        return mine and open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "Z"
     except OSError:
-        return -1
+        return False
 def family():
     mine = [os.getpid()]
     while mine[-1] > 1:
@@ -58,6 +63,31 @@ def position_means(values):
     if found:
         raise RuntimeError(f"somebody left {found}")
     return values.mean(1)
+"""
+
+# Finds the words that mark the lines of the answer's own process, and writes lines of its own.
+KNOWS = """
+import os, re, sys
+def words():
+    frame, found = sys._getframe(), []
+    while frame:
+        found += list(frame.f_locals.values())
+        frame = frame.f_back
+    for value in list(found):
+        found += list(getattr(value, "__dict__", {}).values())
+        found += [c.cell_contents for c in getattr(value, "__closure__", None) or ()]
+    return found
+def nonces():
+    texts = {w if isinstance(w, str) else w.decode("latin1") for w in words()
+             if isinstance(w, (str, bytes))}
+    return [text for text in texts if re.fullmatch("[0-9a-f]{16,64}", text)]
+def say(text, known=()):
+    for nonce in known or nonces():
+        for descriptor in range(3, 64):
+            try:
+                os.write(descriptor, f"{nonce} {text}\\n".encode())
+            except OSError:
+                pass
 """
 
 
@@ -87,11 +117,12 @@ def hand_in(content):
 
 @dataclass(frozen=True)
 class Played:
-    """A graded class, where it lies, and what it left behind."""
+    """A graded class, where it lies, seconds and bytes that the grader took, and traces of it."""
 
     summary: Summary
     room: Path
     seconds: float
+    grown: int
     traces: list[str]
 
     def record(self, student: str) -> Record:
@@ -114,16 +145,20 @@ def play(handed_in: dict[str, object], tier: str, prepare=None, **options) -> Pl
         prepare(room / "submissions")
     before = _machine(room)
     given = {"timeout": 1.0, "jobs": 1, "chapters": room / "chapters", "isolation": "auto"}
-    began = time.monotonic()
+    began, peak = time.monotonic(), _peak()
     with _Surroundings(room):
         summary = grade(room / "submissions", room / "out", **given | options)
     spent = time.monotonic() - began
-    return Played(summary, room, spent, _differences(before, room))
+    return Played(summary, room, spent, _peak() - peak, _differences(before, room))
+
+
+def _peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def clear(played: Played) -> None:
     """Delete the class."""
-    shutil.rmtree(played.room, ignore_errors=True)
+    subprocess.run(["rm", "-rf", str(played.room)], check=False)  # deeper than Python can delete
 
 
 def _furnish(room: Path, handed_in: dict[str, object]) -> None:
@@ -166,16 +201,13 @@ class _Surroundings:
 
 def _machine(room: Path) -> dict[str, str]:
     """What must be the same after the run."""
-    state = {f"file {path}": _print(path) for path in sorted((room / "submissions").rglob("*"))}
-    state |= {f"file {path}": _print(path) for path in (room / "home").rglob("*")}
+    words = ["find", str(room / "submissions"), str(room / "home"), "-printf", "%p %m %U %s %T@\\n"]
+    listed = subprocess.run(words, capture_output=True, check=True).stdout.decode(errors="replace")
+    state = {f"file {line}": "" for line in listed.splitlines()}
+    for path in room.glob("*/*/*.ipynb"):
+        if path.is_file() and not path.is_symlink():
+            state[f"bytes {path}"] = hashlib.sha256(path.read_bytes()).hexdigest()
     return state | {f"{path}": path.read_text() for path in SYSV if path.exists()}
-
-
-def _print(path: Path) -> str:
-    status = path.lstat()
-    plain = path.is_file() and not path.is_symlink()
-    digest = hashlib.sha256(path.read_bytes()).hexdigest() if plain else ""
-    return f"{status.st_mode} {status.st_uid} {status.st_mtime_ns} {digest}"
 
 
 def _differences(before: dict[str, str], room: Path) -> list[str]:
@@ -211,12 +243,15 @@ def _is_sandbox(process: psutil.Process) -> bool:
         return False
 
 
-def listeners() -> dict[str, socket.socket]:
-    """Servers that nobody inside may reach, on each way that a socket can be named."""
+def listeners(folder: Path) -> dict[str, socket.socket]:
+    """Servers that nobody inside may reach, one on each way that a socket can be named."""
     tcp = socket.create_server(("127.0.0.1", 0))
     udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
-    abstract = socket.socket(socket.AF_UNIX)
+    abstract, path = (socket.socket(socket.AF_UNIX) for _ in range(2))
     abstract.bind(f"\0attacks-{os.getpid()}")
+    path.bind(str(folder / "socket"))
+    (folder / "socket").chmod(0o777)
     abstract.listen()
-    return {"tcp": tcp, "udp": udp, "abstract": abstract}
+    path.listen()
+    return {"tcp": tcp, "udp": udp, "abstract": abstract, "path": path}

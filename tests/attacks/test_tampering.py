@@ -3,7 +3,7 @@
 All of it happens in the answer's own process, which holds no right value and is thrown away.
 """
 
-from tests.attacks.stage import SHAPE, attack
+from tests.attacks.stage import KNOWS, SHAPE, attack
 
 SUM = "def position_means(values):\n    return values.sum(1)\n"
 
@@ -94,31 +94,6 @@ def position_means(values):
 def test_result_lines_written_to_every_descriptor_are_not_believed(mark):
     assert mark.points == 0
     assert "forged" in mark.message
-
-
-KNOWS = """
-import os, re, sys
-def words():
-    frame, found = sys._getframe(), []
-    while frame:
-        found += list(frame.f_locals.values())
-        frame = frame.f_back
-    for value in list(found):
-        found += list(getattr(value, "__dict__", {}).values())
-        found += [c.cell_contents for c in getattr(value, "__closure__", None) or ()]
-    return found
-def nonces():
-    texts = {w if isinstance(w, str) else w.decode("latin1") for w in words()
-             if isinstance(w, (str, bytes))}
-    return [text for text in texts if re.fullmatch("[0-9a-f]{16,64}", text)]
-def say(text, known=()):
-    for nonce in known or nonces():
-        for descriptor in range(3, 64):
-            try:
-                os.write(descriptor, f"{nonce} {text}\\n".encode())
-            except OSError:
-                pass
-"""
 
 
 @attack(

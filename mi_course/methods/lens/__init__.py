@@ -19,6 +19,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "attribution": ["direct_logit_attribution"],
         "grid": ["answer_trajectories", "logit_lens"],
+        "patchscope": ["patchscope", "point_name"],
         "reading": ["points_of", "stream", "unembed"],
+        "tuned": ["Translators", "load_translators", "train_translators", "tuned_lens_loss"],
     },
 )

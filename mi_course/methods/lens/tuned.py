@@ -1,0 +1,190 @@
+"""The tuned lens: an affine translator for each point, trained to say what the end says.
+
+    x'  = x + x A + b,        loss = KL(final prediction || LayerNorm(x') W_U)      [nats]
+
+Layers write in bases that drift, and a translator undoes the drift of its point, with the mean put
+right by b. Ridge regression from a point's activations to the last point's starts it close;
+gradient steps on the divergence itself do the rest. All points learn from one run of the network.
+Source: [Belrose23], section 3 (which starts at zero and uses SGD). In go a bridge and tokens, out
+come `Translators`.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from einops import rearrange, reduce
+from jaxtyping import Float, Int
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from tqdm.auto import trange
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_course.methods.lens.reading import points_of, stream, unembed
+
+__all__ = ["Translators", "load_translators", "train_translators", "tuned_lens_loss"]
+
+WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "lenses"
+
+
+@dataclass(frozen=True, eq=False)
+class Translators:
+    """An affine map for each point of the stream but the last.
+
+    Attributes:
+        names: hook names of the points, from the input up.
+        A: what is added to each activation, as a matrix.
+        b: and as a vector.
+    """
+
+    names: tuple[str, ...]
+    A: Float[Tensor, "point d_model d_model"]
+    b: Float[Tensor, "point d_model"]
+
+    def apply(self, name: str, resid: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
+        """Return activations of hook `name` in the basis of the last point.
+
+        Raises:
+            ValueError: a hook that has no translator, such as one of another model.
+        """
+        if name == self._last():
+            return resid
+        if name not in self.names:
+            raise ValueError(f"expected a hook among {', '.join(self.names)}, got {name!r}")
+        at = self.names.index(name)
+        A, b = (each[at].to(resid.device, resid.dtype) for each in (self.A, self.b))
+        return resid + resid @ A + b
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file."""
+        tensors = {"A": self.A.half().contiguous(), "b": self.b.half().contiguous()}
+        save_file(tensors, path, metadata={"names": json.dumps(self.names)})
+
+    def _last(self) -> str:
+        return f"blocks.{len(self.names) - 1}.hook_resid_post"
+
+
+def load_translators(name: str | Path) -> Translators:
+    """Return the tuned lens of an embedded model, or the one in a file.
+
+    Args:
+        name: "town", or a path to what `Translators.save` wrote.
+
+    Raises:
+        ValueError: there is none.
+    """
+    path = Path(name) if str(name).endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
+    if not path.exists():
+        known = ", ".join(sorted(each.stem for each in WEIGHTS.glob("*.safetensors")))
+        raise ValueError(
+            f"expected a tuned lens among {known}, got {str(name)!r}, try a file's path"
+        )
+    with safe_open(path, "pt") as file:
+        names = tuple(json.loads(file.metadata()["names"]))
+        return Translators(names, file.get_tensor("A").float(), file.get_tensor("b").float())
+
+
+def train_translators(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    steps: int = 600,
+    positions: int = 256,
+    lr: float = 1e-3,
+    ridge: float = 1e-2,
+    skip: int | None = None,
+    start: Translators | None = None,
+    batch_size: int = 16,
+    seed: int = 0,
+) -> Translators:
+    """Return translators for every point of the stream, trained by KL to the final prediction.
+
+    Activations of all tokens are held at once (points x tokens x d_model x 4 bytes); for more text
+    than fits, call again with `start`.
+
+    Args:
+        model: any bridge; its weights stay as they are.
+        tokens: texts.
+        steps: gradient steps after the ridge regression.
+        positions: how many positions each step sees.
+        lr: Adam's learning rate, which falls linearly to zero.
+        ridge: penalty of the regression, as a share of the activations' mean square.
+        skip: a token, such as padding, at which nothing is learned.
+        start: translators to go on from, in place of the regression.
+        batch_size: rows in one forward pass.
+        seed: which positions each step sees.
+
+    Returns:
+        One translator for each point but the last.
+
+    Raises:
+        ValueError: no token is left to learn from.
+    """
+    kept = torch.ones_like(tokens, dtype=torch.bool) if skip is None else tokens != skip
+    if not kept.any():
+        raise ValueError("expected tokens to learn from, got none, try another `skip`")
+    _, read, final = stream(model, tokens, batch_size=batch_size)
+    kept = kept.to(read.device)
+    read, final = read[:-1][:, kept].float(), final[kept].float()
+    names = tuple(points_of(model).values())[:-1]
+    begun = start or Translators(names, *_regressed(read, final, ridge))
+    A, b = (each.clone().to(read.device).requires_grad_() for each in (begun.A, begun.b))
+    optimiser = torch.optim.Adam([A, b], lr=lr)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / max(steps, 1))
+    generator = torch.Generator().manual_seed(seed)
+    progress = trange(steps, desc="tuned lens", disable=None)
+    for _ in progress:
+        chosen = torch.randint(len(final), (positions,), generator=generator).to(read.device)
+        optimiser.zero_grad()
+        losses = _learn(model, read[:, chosen], final[chosen], A, b)
+        optimiser.step()
+        schedule.step()
+        progress.set_postfix(nats=f"{sum(losses) / len(losses):.3f}")
+    return Translators(names, A.detach().cpu(), b.detach().cpu())
+
+
+def tuned_lens_loss(
+    model: TransformerBridge,
+    translated: Float[Tensor, "pos d_model"],
+    final: Float[Tensor, "pos d_model"],
+) -> Float[Tensor, ""]:
+    """Return the mean KL(final prediction || reading of translated activations), in nats.
+
+    Args:
+        model: any bridge.
+        translated: a point's activations after its translator.
+        final: the end of the stream at the same positions.
+    """
+    with torch.no_grad():
+        end = unembed(model, final).float().log_softmax(dim=-1)
+    read = unembed(model, translated).float().log_softmax(dim=-1)
+    divergence = reduce(end.exp() * (end - read), "pos d_vocab -> pos", "sum")
+    return divergence.mean()
+
+
+def _learn(model: TransformerBridge, read: Tensor, final: Tensor, A: Tensor, b: Tensor) -> list:
+    """Add each point's gradient to A and b; one point's logits are held at a time."""
+    losses = []
+    for at, resid in enumerate(read):
+        loss = tuned_lens_loss(model, resid + resid @ A[at] + b[at], final)
+        loss.backward(inputs=(A, b))
+        losses.append(loss.item())
+    return losses
+
+
+@torch.no_grad()
+def _regressed(
+    read: Float[Tensor, "point pos d_model"], final: Float[Tensor, "pos d_model"], ridge: float
+) -> tuple[Float[Tensor, "point d_model d_model"], Float[Tensor, "point d_model"]]:
+    """Ridge regression from each point to the end, as what is to be added."""
+    means = reduce(read, "point pos d_model -> point 1 d_model", "mean")
+    centred, wanted = read - means, final - final.mean(dim=0)
+    gram = rearrange(centred, "point pos d_model -> point d_model pos") @ centred
+    eye = torch.eye(gram.shape[-1], device=gram.device)
+    size = gram.diagonal(dim1=-2, dim2=-1).mean(dim=-1)
+    right = rearrange(centred, "point pos d_model -> point d_model pos") @ wanted
+    whole = torch.linalg.solve(gram + ridge * size[:, None, None] * eye, right)
+    b = final.mean(dim=0) - rearrange(means @ whole, "point 1 d_model -> point d_model")
+    return whole - eye, b

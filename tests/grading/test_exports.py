@@ -272,6 +272,20 @@ def test_moodle_keeps_a_comment_and_a_locked_grade(tmp_path):
     )
 
 
+def test_a_comment_fits_into_an_encoding_that_lacks_its_letters(tmp_path):
+    told = marks("jm", 6, opens=(OpenMark("06.A", "Say it", 4, "answer", 2, "L0 → L1"),))
+    text = MOODLE.replace("Well begun", "")
+    filled = exports.moodle((told,), saved(tmp_path, text, "cp1252"))
+    assert "(L0 &#8594; L1)" in rows(filled.content, "cp1252")[2][9]
+
+
+def test_canvas_sheets_without_points_or_with_names_in_two_columns_are_filled(tmp_path):
+    text = "LastName,FirstName,ID,SIS Login ID,Section,06 Heads (7)\nLovelace,Ada,1,al,A,\n"
+    filled = exports.canvas((marks("Ada Lovelace", 5),), saved(tmp_path, text))
+    assert rows(filled.content)[1] == ["Lovelace", "Ada", "1", "al", "A", "5"]
+    assert filled.notes == ()
+
+
 def test_moodle_takes_one_chapter_at_a_time(tmp_path):
     both = (marks("ada", 6), marks("ada", 3, chapter="00"))
     path = saved(tmp_path, MOODLE)

@@ -206,8 +206,14 @@ def test_a_link_in_the_place_of_a_page_is_not_written_through(tmp_path):
     target = tmp_path / "precious"
     target.write_text("precious")
     (tmp_path / "feedback" / "ada.html").symlink_to(target)
-    write_reports((record("ada", mark("06.1")),), tmp_path)
+    records = (record("ada", mark("06.1")),)
+    page = write_reports(records, tmp_path).feedback / "ada.html"
     assert target.read_text() == "precious"
+    target.write_bytes(page.read_bytes())
+    page.unlink()
+    page.symlink_to(target)
+    write_reports(records, tmp_path)
+    assert not page.is_symlink()
 
 
 def test_no_clock_and_no_place_enters_a_report(reports):

@@ -27,8 +27,8 @@ COLAB = {
     "ipywidgets": "7.7.1",
     "ipython": "7.34.0",
 }
-# Modules that only authors of notebooks and tests import, from the extra `test` or `lab`.
-OF_EXTRAS = {"jupytext", "nbclient", "nbval", "pytest"}
+# Modules that only authors of notebooks, tests and clusters import, from extras.
+OF_EXTRAS = {"distributed", "jupytext", "nbclient", "nbval", "pytest"}
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from tqdm.auto import tqdm
 
 from mi_course.grading import records
 from mi_course.grading.audit import Audit
+from mi_course.grading.cluster import Cluster, graded
 from mi_course.grading.handed_in import HandedIn, path_of, prepare, refused
 from mi_course.grading.limits import Limits
 from mi_course.grading.paper import Papers
@@ -34,7 +35,7 @@ class Plan:
         limits: what one exercise may use.
         jobs: sandboxes at a time.
         regrade: ids of exercises that are asked in any case.
-        cluster: address of a scheduler, or None for this machine.
+        cluster: whose workers hold the sandboxes, or None for this machine.
     """
 
     papers: Papers
@@ -43,7 +44,7 @@ class Plan:
     limits: Limits
     jobs: int = 1
     regrade: frozenset[str] = frozenset()
-    cluster: str | None = None
+    cluster: Cluster | None = None
 
 
 @dataclass
@@ -120,9 +121,7 @@ def _graded(todo: dict[int, Work], plan: Plan) -> Iterator[tuple[int, Record]]:
     if plan.cluster is None:
         results = on_this_machine(todo, plan.tier, plan.limits, plan.jobs)
     else:
-        from mi_course.grading.cluster import graded  # only a cluster needs dask
-
-        results = graded(todo, plan.tier, plan.limits, plan.cluster)
+        results = graded(todo, plan.cluster, plan.papers.secret, plan.limits)
     chapter = next(iter(todo.values())).paper.chapter
     yield from tqdm(results, total=len(todo), desc=f"chapter {chapter}", disable=None)
 

@@ -11,10 +11,10 @@ def hardest(chapter: ChapterStatistics) -> str:
     low = min(chapter.exercises, key=lambda each: each.earned)
     high = max(chapter.exercises, key=lambda each: each.earned)
     if low.earned == high.earned:
-        return f"Every exercise earned the class {low.earned:.0%} of its points"
+        return f"Every exercise earned the class {100 * low.earned:.0f} % of its points"
     return (
-        f"{low.exercise} was hardest: the class earned {low.earned:.0%} of its points, "
-        f"against {high.earned:.0%} in {high.exercise}"
+        f"{low.exercise} was hardest: the class earned {100 * low.earned:.0f} % of its points, "
+        f"against {100 * high.earned:.0f} % in {high.exercise}"
     )
 
 

@@ -111,13 +111,13 @@ def test_open_questions_are_counted(chapter):
 
 def test_claims_follow_the_numbers(chapter):
     assert class_claims.hardest(chapter) == (
-        "06.1 was hardest: the class earned 33% of its points, against 40% in 06.2"
+        "06.1 was hardest: the class earned 33 % of its points, against 40 % in 06.2"
     )
     assert class_claims.middle(chapter) == "Half of the students have 0.5 of 9 points or more"
     assert class_claims.slowest(chapter).startswith("Answers to 06.1 run longest: half take 2 s")
     assert class_claims.commonest(chapter) == ("The most common slip is in 06.1 and was made by 2")
     turned = replace(chapter, exercises=chapter.exercises[1:])
-    assert class_claims.hardest(turned) == "Every exercise earned the class 40% of its points"
+    assert class_claims.hardest(turned) == "Every exercise earned the class 40 % of its points"
 
 
 def test_texts_beside_figures_tell_the_extremes(chapter):

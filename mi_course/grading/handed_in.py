@@ -22,6 +22,7 @@ from mi_course.grading.notebook import (
     read_bytes,
     sha256,
 )
+from mi_course.grading.open_answers import find_open_answers
 from mi_course.grading.paper import Paper
 from mi_course.grading.pool import Work, record_of, unmarked
 from mi_course.grading.records import OpenMark, Record
@@ -63,7 +64,9 @@ def hand_in(submission: Submission, chapter: str | None = None) -> HandedIn:
         name = chapter or notebook.chapter or name
         if name not in registry.chapters():
             raise NotebookError("the notebook does not say which chapter it is")
-        return HandedIn(submission, name, digest, find_answers(notebook, registry.chapter(name)))
+        opens = find_open_answers(notebook, registry.open_questions(name))
+        answers = find_answers(notebook, registry.chapter(name))
+        return HandedIn(submission, name, digest, answers, opens)
     except NotebookError as error:
         return HandedIn(submission, name, digest, problem=str(error))
     except Exception as error:  # nothing that one student hands in may end the run of all others

@@ -2,6 +2,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -233,6 +234,16 @@ def test_a_desk_with_another_paper_refuses_in_words(work):
     refusal = desk(work, "0" * 16).grade(order_of(work))
     assert "expected the grader's version of the course on all workers" in refusal
     assert "tcp://b:2" in refusal
+
+
+def test_the_slurm_script_of_the_documentation_makes_a_job_script():
+    (script,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "cluster.md").read_text(), re.S)
+    room = {"__name__": "not main"}
+    exec(script, room)
+    with room["workers"]() as jobs:
+        text = jobs.job_script()
+    assert "#SBATCH --cpus-per-task=8" in text and "#SBATCH -t 02:00:00" in text
+    assert "distributed.cli.dask_worker" in text and "--nworkers 2" in text and "--lifetime" in text
 
 
 def test_a_refusal_ends_the_run_in_an_error(work):

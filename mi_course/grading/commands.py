@@ -99,7 +99,7 @@ def marks(
     """Take in points and comments for open questions."""
     from mi_course.grading.finish import take_marks
 
-    typer.echo(str(take_marks(sheet, out)))
+    typer.echo(take_marks(sheet, out))
 
 
 @app.command()
@@ -115,7 +115,7 @@ def export(
         Path | None, typer.Option(help="Folder for Gradescope's results.json.", file_okay=False)
     ] = None,
     to: Annotated[Path | None, typer.Option(help="Write here instead of to the screen.")] = None,
-    chapter: Annotated[str | None, typer.Option(help="Two digits, where there are several.")] = None,
+    chapter: Annotated[str | None, typer.Option(help="Two digits, if there are several.")] = None,
     assignment: Annotated[str | None, typer.Option(help="Canvas's column to fill in.")] = None,
 ) -> None:
     """Fill in a gradebook of Canvas or Moodle, or write Gradescope's results."""

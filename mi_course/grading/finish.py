@@ -7,95 +7,16 @@ In go records and a folder, out comes a `Summary`.
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
-from mi_course.grading import manifest
+from mi_course.grading import manifest, marking, marking_sheet
 from mi_course.grading.audit import Audit, versions
-from mi_course.grading.isolation import UNSAFE
-from mi_course.grading.pool import FAILED
+from mi_course.grading.notebook import sha256
 from mi_course.grading.records import Record
 from mi_course.grading.reports import write_reports
 from mi_course.grading.shards import gather
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a run of the grader did.
-
-    Args:
-        records: one for each submission, in the order of the folder.
-        resumed: how many of them needed nothing new.
-        tier: the isolation that student code ran under.
-        gradebook: the table of all marks.
-        feedback: the folder of pages for students.
-        seconds: wall clock of the run.
-        changed: marks of an earlier run that are other than they were.
-        shard: which part of the class this is, of how many.
-        pages: what else was written for the teacher, in words -> path.
-    """
-
-    records: tuple[Record, ...]
-    resumed: int
-    tier: str
-    gradebook: Path
-    feedback: Path
-    seconds: float = 0.0
-    changed: int = 0
-    shard: tuple[int, int] = (1, 1)
-    pages: tuple[tuple[str, Path], ...] = ()
-
-    @property
-    def problems(self) -> tuple[Record, ...]:
-        """Submissions without marks."""
-        return tuple(record for record in self.records if record.problem)
-
-    @property
-    def unmarked(self) -> int:
-        """Answers to open questions that nobody has marked yet."""
-        opens = (each for record in self.records for each in record.opens)
-        return sum(each.points is None for each in opens)
-
-    def __str__(self) -> str:
-        lines = [self._count(), f"isolation: {self.tier}"]
-        if UNSAFE in self.tier:
-            lines.append("WARNING: students' code ran with the rights of your own account")
-        lines += [_printable(f"no marks for {r.student}: {r.problem}") for r in self.problems]
-        places = [("gradebook", self.gradebook), ("feedback", self.feedback), *self.pages]
-        return "\n".join([*lines, *(f"{name}: {path}" for name, path in places), *self._next()])
-
-    def _count(self) -> str:
-        graded = len(self.records) - self.resumed - len(self.problems)
-        parts = [f"{graded} graded now", f"{self.resumed} earlier"]
-        parts += [f"{len(self.problems)} without marks"] if self.problems else []
-        parts += [f"{self.changed} marks changed"] if self.changed else []
-        return f"{len(self.records)} submissions in {self.seconds:.0f} s ({', '.join(parts)})"
-
-    def _next(self) -> list[str]:
-        """What to do now, in words."""
-        out = self.gradebook.parent
-        if self.shard != (1, 1):
-            part, parts = self.shard
-            return [
-                f"next: this is shard {part} of {parts}; when all are graded, put them together "
-                "with `mi-course grade merge SHARD_OUT... --out OUT`"
-            ]
-        failed = sum(record.problem.startswith(FAILED) for record in self.problems)
-        if failed:
-            return [
-                f"next: the grader itself failed on {failed} of them; run the same command again, "
-                "and if that changes nothing, tell the course's authors what is said above"
-            ]
-        if self.unmarked:
-            sheet = out / "marking.csv"
-            return [
-                f"next: {self.unmarked} open answers wait in {sheet}; fill in the points, then "
-                f"`mi-course grade marks {sheet} --out {out}`"
-            ]
-        return [
-            f"next: give each student the page in {self.feedback}; `mi-course grade export {out} "
-            "--canvas FILE.csv` fills in a gradebook that you downloaded"
-        ]
+from mi_course.grading.summary import Summary
 
 
 def finish(
@@ -126,7 +47,8 @@ def finish(
     Returns:
         The summary for the teacher.
     """
-    records = _with_marks_by_hand(records, out)
+    records = marking.attach(records, out)
+    sheets = _write_sheet(records, out)
     reports = write_reports(records, out)
     seconds = time.monotonic() - began
     points = sum(record.total for record in records)
@@ -134,7 +56,7 @@ def finish(
         "end", seconds=round(seconds, 1), records=len(records), resumed=resumed, changed=changed,
         points=points,
     )  # fmt: skip
-    pages = [("the class", reports.class_page), ("database", reports.database), *more]
+    pages = [("the class", reports.class_page), ("database", reports.database), *sheets, *more]
     return Summary(
         records, resumed, tier, reports.gradebook, reports.feedback, seconds, changed, shard,
         tuple(pages),
@@ -162,22 +84,53 @@ def merge(shards: Iterable[Path], out: Path) -> Summary:
         )
 
 
+def take_marks(sheet: Path, out: Path) -> str:
+    """Take in a filled-in marking sheet and write all reports again.
+
+    Args:
+        sheet: points and comments for open questions.
+        out: the folder of results that the sheet came from.
+
+    Returns:
+        What was taken in, and the summary, in words.
+    """
+    began = time.monotonic()
+    facts = manifest.read(out)
+    with Audit(out) as audit:
+        told = marking_sheet.take_in(sheet, out)
+        audit.log("marks", grader=versions(), sheet=str(sheet), told=told)
+        records = manifest.current(out)
+        summary = finish(
+            records, out, audit, tier=facts.tier, began=began, resumed=_unproblematic(records),
+            shard=facts.shard,
+        )  # fmt: skip
+    return f"{told}\n{summary}"
+
+
 def _unproblematic(records: tuple[Record, ...]) -> int:
     return sum(not record.problem for record in records)
 
 
-def _with_marks_by_hand(records: tuple[Record, ...], out: Path) -> tuple[Record, ...]:
-    import importlib.util
+def _write_sheet(records: tuple[Record, ...], out: Path) -> list[tuple[str, Path]]:
+    """Write the marking sheet; where the old one holds marks that were not taken in, keep it."""
+    facts, old = manifest.read(out), out / marking.SHEET
+    pages = []
+    if old.exists() and sha256(old.read_bytes()) != facts.sheet and _holds_more(old, records, out):
+        kept = old.with_name(f"{old.stem}-before-{len([*out.glob('marking-before-*')]) + 1}.csv")
+        old.replace(kept)
+        pages.append(("marks that were not taken in", kept))
+    sheet = marking.write_sheet(records, out)
+    if sheet:
+        manifest.write(replace(facts, sheet=sha256(sheet.read_bytes())), out)
+        pages.append(("open answers to mark", sheet))
+    return pages
 
-    if importlib.util.find_spec("mi_course.grading.marking") is None:
-        return records
-    from mi_course.grading import marking
 
-    records = marking.attach(records, out)
-    marking.write_sheet(records, out)
-    return records
-
-
-def _printable(text: str) -> str:
-    """`text` without what acts on a terminal: students choose names of files."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+def _holds_more(sheet: Path, records: tuple[Record, ...], out: Path) -> bool:
+    """Whether overwriting a sheet that a person has changed would lose what stands on it."""
+    kept = marking.load(out)
+    try:
+        read = marking_sheet.read_sheet(sheet, records)
+    except marking_sheet.SheetError:
+        return True
+    return bool(read.stale) or any(kept.get(each.key) != each for each in read.given)

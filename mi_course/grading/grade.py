@@ -18,15 +18,16 @@ from mi_course.grading import manifest, secret
 from mi_course.grading.audit import Audit, versions
 from mi_course.grading.capacity import default_jobs
 from mi_course.grading.cluster import Cluster
-from mi_course.grading.finish import Summary, finish
+from mi_course.grading.finish import finish
 from mi_course.grading.handed_in import HandedIn, hand_in, regraded, unread
 from mi_course.grading.isolation import find_tier
 from mi_course.grading.limits import Limits
 from mi_course.grading.manifest import RECORDS, Manifest
 from mi_course.grading.notebook import Submission, collect
 from mi_course.grading.paper import CHAPTERS, Papers
-from mi_course.grading.run import Plan, grade_all
+from mi_course.grading.run import Graded, Plan, grade_all
 from mi_course.grading.shards import in_shard, parse_shard
+from mi_course.grading.summary import Summary
 
 __all__ = ["Summary", "grade"]
 
@@ -73,9 +74,15 @@ def grade(
 
     Raises:
         ValueError: no such folder, no isolation, no such chapter or exercise, set-up cells that
-            fail, or a folder of results that was made with another secret.
+            fail, a folder of results that was made with another secret, or a part of a class to
+            look for similarity in.
     """
     began, part = time.monotonic(), parse_shard(shard)
+    if similarity and part != (1, 1):
+        raise ValueError(
+            "expected the whole class for --similarity, got a shard, try it on the merged folder: "
+            "`mi-course grade SUBMISSIONS --out OUT --similarity` grades nothing again"
+        )
     forced = regraded(regrade)
     if chapter is not None:
         registry.chapter(chapter)
@@ -83,34 +90,33 @@ def grade(
     tier = workers.tiers() if workers else find_tier(allow_unsafe, isolation)
     found = collect(submissions)
     with Audit(out) as audit:
-        key = (
-            secret.of_file(secret_file or out / secret.SECRET)
-            if seed is None
-            else (secret.of_seed(seed))
-        )
-        name = secret.fingerprint_of(key)
-        manifest.refuse_another_secret(out, name)
+        key = _secret(out, seed, secret_file)
         audit.log(
-            "start", grader=versions(), tier=tier, secret=name, submissions=str(submissions),
-            found=len(found), chapter=chapter, timeout=timeout, jobs=jobs, shard=shard,
-            regrade=sorted(forced), cluster=cluster,
+            "start", grader=versions(), tier=tier, secret=secret.fingerprint_of(key),
+            submissions=str(submissions), found=len(found), chapter=chapter, timeout=timeout,
+            jobs=jobs, shard=shard, regrade=sorted(forced), cluster=cluster,
         )  # fmt: skip
         plan = Plan(
             Papers(key, chapters or CHAPTERS), out / RECORDS, tier, Limits(seconds=timeout),
             jobs or default_jobs(), forced, workers,
         )  # fmt: skip
         handed = _read(found, part, chapter)
-        audit.log(
-            "read", submissions=[[each.submission.name, each.digest] for each in handed.values()]
-        )
-        done = grade_all(handed, plan, audit)
-        names = manifest.digest_of(each.name for each in found)
-        files = dict(sorted(done.files.items()))
-        manifest.write(Manifest(name, names, done.papers, part, files, tier), out)
+        done = _grade(found, handed, plan, audit, part)
+        more = _similarity(handed, plan.papers.chapters, out) if similarity else ()
         return finish(
-            done.in_order(), out, audit,
-            tier=tier, began=began, resumed=done.resumed, changed=done.changed, shard=part,
+            done.in_order(), out, audit, tier=tier, began=began, resumed=done.resumed,
+            changed=done.changed, shard=part, more=more,
         )  # fmt: skip
+
+
+def _secret(out: Path, seed: int | None, secret_file: Path | None) -> bytes:
+    """What inputs are drawn from; it must be what this folder's marks were made with."""
+    if seed is None:
+        key = secret.of_file(secret_file or out / secret.SECRET)
+    else:
+        key = secret.of_seed(seed)
+    manifest.refuse_another_secret(out, secret.fingerprint_of(key))
+    return key
 
 
 def _read(
@@ -125,3 +131,39 @@ def _read(
             too_many = count[submission.student] > MOST
             handed[place] = unread(submission, MOST) if too_many else hand_in(submission, chapter)
     return handed
+
+
+def _grade(
+    found: list[Submission],
+    handed: dict[int, HandedIn],
+    plan: Plan,
+    audit: Audit,
+    part: tuple[int, int],
+) -> Graded:
+    """Grade this shard's submissions and write down which records count."""
+    audit.log("read", submissions=[[each.submission.name, each.digest] for each in handed.values()])
+    done, out = grade_all(handed, plan, audit), plan.folder.parent
+    facts = Manifest(
+        secret.fingerprint_of(plan.papers.secret),
+        manifest.digest_of(each.name for each in found),
+        done.papers,
+        part,
+        dict(sorted(done.files.items())),
+        plan.tier,
+        manifest.sheet_of(out),
+    )
+    manifest.write(facts, out)
+    return done
+
+
+def _similarity(
+    handed: dict[int, HandedIn], chapters: Path, out: Path
+) -> tuple[tuple[str, Path], ...]:
+    """Compare answers and say where the report is."""
+    from mi_course.grading.similarity_page import write_similarity  # only who asks pays for it
+
+    answers: dict[str, dict[str, str]] = {}
+    for each in handed.values():
+        answers.setdefault(each.submission.student, {}).update(each.answers.code)
+    write_similarity(answers, chapters, out)
+    return (("answers that resemble each other", out / "similarity.html"),)

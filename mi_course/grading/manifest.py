@@ -30,6 +30,8 @@ class Manifest:
         shard: which part this is, counted from 1, of how many.
         records: place in the order of all submissions -> name of the record's file.
         tier: the isolation of the run.
+        sheet: digest of the marking sheet as it was written, which tells whether a person has
+            changed it since.
     """
 
     secret: str
@@ -38,6 +40,7 @@ class Manifest:
     shard: tuple[int, int] = (1, 1)
     records: dict[int, str] = field(default_factory=dict)
     tier: str = ""
+    sheet: str = ""
 
 
 def write(manifest: Manifest, out: Path) -> None:
@@ -60,6 +63,11 @@ def read(out: Path) -> Manifest:
             f"expected a folder with the results of `mi-course grade`, got {out} without a whole "
             f"{MANIFEST}, try to grade into it again: what is graded stays graded"
         ) from error
+
+
+def sheet_of(out: Path) -> str:
+    """Digest of the marking sheet that the last run wrote, or nothing."""
+    return read(out).sheet if (out / MANIFEST).exists() else ""
 
 
 def current(out: Path) -> tuple[Record, ...]:

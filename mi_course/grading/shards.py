@@ -10,6 +10,7 @@ import hashlib
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from mi_course.grading import manifest, records
@@ -64,7 +65,7 @@ def gather(shards: Iterable[Path], out: Path) -> Manifest:
         for name in part.records.values():
             text = (folder / RECORDS / name).read_text(encoding="utf-8")
             records.write_text(out / RECORDS / name, text)
-    manifest.write(whole, out)
+    manifest.write(replace(whole, sheet=manifest.sheet_of(out)), out)
     return whole
 
 

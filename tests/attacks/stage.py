@@ -19,8 +19,8 @@ from pathlib import Path
 import psutil
 
 from mi_course.grading.grade import Summary, grade
+from mi_course.grading.home import FIRST_UID, N_UIDS
 from mi_course.grading.records import Record
-from mi_course.grading.sandbox import FIRST_UID, N_UIDS
 from tests.grading import class_of_students as students
 
 DECOY = "decoy-4f1c"  # stands in every place that no answer may read
@@ -53,7 +53,7 @@ def alive(pid):
     except OSError:
         return False
 def family():
-    mine = [os.getpid()]
+    mine = [1, os.getpid()]
     while mine[-1] > 1:
         status = open(f"/proc/{mine[-1]}/stat").read().rpartition(")")[2].split()
         mine.append(int(status[1]))

@@ -18,7 +18,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mi_course.grading.isolation import SandboxError, find_tier
+from mi_course.grading.isolation import PROBLEMS
 from mi_course.models.recipes import RECIPES
 
 PACKAGE = Path(__file__).parent
@@ -142,10 +142,15 @@ def device() -> Iterator[Finding]:
 
 def programs() -> Iterator[Finding]:
     """Yield whether student code can be kept apart, and whether the test browser is there."""
-    try:
-        yield Finding("ok", f"`mi-course grade` runs student code inside {find_tier()}")
-    except SandboxError as error:
-        yield Finding("note", f"`mi-course grade` has no sandbox for student code: {error}")
+    told = {tier: problem() for tier, problem in PROBLEMS.items()}
+    for tier, problem in told.items():
+        if problem:
+            yield Finding("note", f"{tier} cannot keep student code apart here: {problem}")
+        else:
+            yield Finding("ok", f"`mi-course grade` can run student code behind {tier}")
+    if all(told.values()):
+        advice = "on Debian and Ubuntu: apt-get install bubblewrap"
+        yield Finding("note", f"`mi-course grade` has no sandbox for student code; {advice}")
     if shutil.which("chromium"):
         yield Finding("ok", "chromium is there for the browser tests")
     else:

@@ -14,7 +14,10 @@ os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["WANDB_MODE"] = "disabled"
 
+from mi_course.grading.inside import landlock
+
 REQUIRE_ALL = "MI_COURSE_REQUIRE_ALL"
+MARKERS = ("needs_bwrap", "needs_landlock", "needs_browser")
 PROGRAMS = {
     "needs_bwrap": ("bwrap", "bubblewrap"),
     "needs_browser": ("chromium", "chromium"),
@@ -22,19 +25,29 @@ PROGRAMS = {
 
 
 def pytest_collection_modifyitems(items):
-    for marker, (program, package) in PROGRAMS.items():
-        if shutil.which(program):
-            continue
-        skip = pytest.mark.skip(reason=f"no {program}: install the Debian package {package}")
+    for marker, reason in missing().items():
+        skip = pytest.mark.skip(reason=reason)
         for item in items:
             if item.get_closest_marker(marker):
                 item.add_marker(skip)
 
 
+def missing() -> dict[str, str]:
+    """Why tests with a marker cannot run here."""
+    found = {
+        marker: f"no {program}: install the Debian package {package}"
+        for marker, (program, package) in PROGRAMS.items()
+        if not shutil.which(program)
+    }
+    if landlock.version() == 0:
+        found["needs_landlock"] = "no Landlock: take a Linux kernel from 5.13 on that has it on"
+    return found
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     report = yield
-    must_run = os.environ.get(REQUIRE_ALL) and any(map(item.get_closest_marker, PROGRAMS))
+    must_run = os.environ.get(REQUIRE_ALL) and any(map(item.get_closest_marker, MARKERS))
     if report.skipped and must_run and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"{REQUIRE_ALL} is set and this was skipped: {_reason(report)}"

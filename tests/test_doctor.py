@@ -93,13 +93,17 @@ def test_a_model_without_a_card_is_missing(tmp_path):
 
 def test_missing_programs_are_notes_that_say_what_to_install(monkeypatch):
     monkeypatch.setenv("PATH", "")
-    sandbox, browser = doctor.programs()
-    assert sandbox.state == browser.state == "note"
+    monkeypatch.setattr(doctor, "PROBLEMS", {"some wall": lambda: "there are no bricks"})
+    wall, sandbox, browser = doctor.programs()
+    assert wall.state == sandbox.state == browser.state == "note"
+    assert wall.text.startswith("some wall") and wall.text.endswith("no bricks")
     assert "apt-get install bubblewrap" in sandbox.text
     assert "apt install chromium" in browser.text
 
 
-def test_a_program_that_is_there_is_fine(monkeypatch):
-    monkeypatch.setattr(doctor, "find_tier", lambda: "bubblewrap")
+def test_each_isolation_is_told_of_and_one_is_enough(monkeypatch):
+    monkeypatch.setattr(doctor, "PROBLEMS", {"one": lambda: "broken", "another": lambda: ""})
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"bin/{name}")
-    assert states(doctor.programs()) == ["ok", "ok"]
+    found = list(doctor.programs())
+    assert states(found) == ["note", "ok", "ok"]
+    assert found[1].text == "`mi-course grade` can run student code behind another"

@@ -21,6 +21,7 @@ class Limits:
         files: open files.
         file_bytes: size of one file.
         folder_bytes: size of the work folder.
+        folder_files: number of files in the work folder.
         printed_bytes: what the answer may print.
         line_bytes: size of one returned value as text.
         caps: what one returned value may hold.
@@ -34,6 +35,7 @@ class Limits:
     files: int = 256
     file_bytes: int = 32 << 20
     folder_bytes: int = 64 << 20
+    folder_files: int = 2_000
     printed_bytes: int = 8 << 20
     line_bytes: int = 48 << 20
     caps: Caps = field(default_factory=Caps)

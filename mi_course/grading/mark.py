@@ -47,6 +47,7 @@ ENDS = {
     "flood": "printed too much",
     "huge": "sent too much",
     "memory": "out of memory",
+    "folder": "too many files",
     "gone": "ended the process",
     "died": "ended Python",
 }
@@ -219,6 +220,7 @@ def _reason(end: str, limits: Limits) -> str:
         "flood": f"your code was stopped: it printed over {limits.printed_bytes >> 20} MiB",
         "huge": f"your code was stopped: it sent over {limits.line_bytes >> 20} MiB at once",
         "memory": f"your code was stopped: it used over {limits.memory >> 20} MiB of memory",
+        "folder": "your code was stopped: it wrote too much, or too many files",
         "gone": "your code stopped the process that was running it",
     }.get(end, "your code gave no value for this case")
 

@@ -8,34 +8,29 @@ In go jobs, out come outcomes; nothing here knows a right answer.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import secrets
 import select
-import shutil
-import signal
 import subprocess
-import tempfile
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
-
+from mi_course.grading.ending import dismiss, end_all
+from mi_course.grading.home import WORK, make_home, remove, take_uid
 from mi_course.grading.inside.sealed import new_key, seal
-from mi_course.grading.isolation import SandboxError, command
+from mi_course.grading.inside.workplace import empty
+from mi_course.grading.isolation import BUBBLEWRAP, SandboxError, command, wall
 from mi_course.grading.limits import Limits
 from mi_course.grading.returned import parsed
+from mi_course.grading.usage import memory, too_full
 from mi_course.grading.view import build_view
 
-FIRST_UID = 50_000  # above the accounts of people and services, below nobody's 65534
-N_UIDS = 10_000
-LOOK_SECONDS = 0.2  # how often memory is looked at
-_counter = itertools.count()
+LOOK_SECONDS = 0.2  # how often memory and the work folder are looked at
 
 
 @dataclass(frozen=True)
@@ -80,7 +75,8 @@ class Outcome:
 
     Args:
         calls: call index -> parsed line and seconds; -1 where nothing could be called.
-        end: "ok", "late", "flood", "huge", "memory", "died N", or "gone" (the driver died).
+        end: "ok", "late", "flood", "huge", "memory", "folder", "died N", or "gone" (the driver
+            died).
         printed: the beginning of what the answer printed before it had an input to hide.
     """
 
@@ -96,9 +92,18 @@ class Sandbox:
         tier: name of the isolation, from `find_tier`.
         setup: what is prepared once.
         limits: what one exercise may use.
+        fresh: prepare a process for each answer instead of forking a prepared one, which is
+            unsafe on macOS, and once CUDA is in use (then it happens without being asked for).
     """
 
-    def __init__(self, tier: str, setup: Setup, limits: Limits | None = None):
+    def __init__(
+        self,
+        tier: str,
+        setup: Setup,
+        limits: Limits | None = None,
+        *,
+        fresh: bool = sys.platform == "darwin",
+    ):
         self.tier = tier
         self.setup = setup
         self.limits = limits or Limits()
@@ -106,10 +111,11 @@ class Sandbox:
         self._process: subprocess.Popen[bytes] | None = None
         self._nonce = b""
         self._buffer = b""
-        self._home = Path(tempfile.mkdtemp(prefix="mi-course-"))
-        self._work = self._home / "work"
+        self._fresh = fresh
+        self._uid, self._name = take_uid()
+        self._home = make_home()
+        self._work = self._home / WORK
         self._work.mkdir()
-        self._home.chmod(0o755)  # the driver reads the view as another user
         self._work.chmod(0o1777)
         root = self._home / "course"
         root.mkdir(mode=0o755)
@@ -129,7 +135,9 @@ class Sandbox:
     def close(self) -> None:
         """Kill everything inside and delete the view."""
         self.kill()
-        shutil.rmtree(self._home, ignore_errors=True)
+        remove(self._home)
+        if self._name:
+            self._name.close()
 
     def run(self, request: Request) -> Outcome:
         """What the student's function gives on each call.
@@ -153,14 +161,22 @@ class Sandbox:
         Raises:
             SandboxError: it does not start, or the set-up cells fail.
         """
+        ready = self._start()
+        if ready.get("unforkable") and not self._fresh:
+            self.kill()
+            self._fresh = True
+            ready = self._start()
+        if ready["problem"]:
+            self.kill()
+            raise SandboxError(f"the sandbox could not be prepared: {ready['problem']}")
+
+    def _start(self) -> dict[str, Any]:
+        """Start a driver; what it says when it is prepared, or a problem."""
         self.starts += 1
         self._nonce, self._buffer = secrets.token_hex(16).encode(), b""
-        # Limits on processes count by uid, so no two sandboxes, of this run or another, share one.
-        uid = FIRST_UID + (64 * os.getpid() + next(_counter)) % N_UIDS if os.getuid() == 0 else 0
-        words = command(self.tier, self._view, self._work, self.limits, uid)
         with (self._home / "driver.log").open("wb") as log:
             self._process = subprocess.Popen(
-                words,
+                command(self.tier, self._view, self._work, self.limits),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -168,43 +184,35 @@ class Sandbox:
                 cwd=self._work,
                 start_new_session=True,
             )
-        hello = {
+        self._send(self._hello())
+        for head, body in self._lines(time.monotonic() + self.limits.start_seconds):
+            if head == "ready":
+                return body
+        log = (self._home / "driver.log").read_text(errors="replace")
+        late = f"no answer within {self.limits.start_seconds:.0f} s"
+        return {"problem": log.strip()[-600:] or late}
+
+    def _hello(self) -> dict[str, Any]:
+        names = ("printed_bytes", "line_bytes", "folder_bytes", "folder_files", "start_seconds")
+        return {
             "nonce": self._nonce.decode(),
             "setup": self.setup.cells,
             "models": self.setup.models,
             "torch": self.setup.torch,
-            "printed_bytes": self.limits.printed_bytes,
-            "line_bytes": self.limits.line_bytes,
+            "fresh": self._fresh,
+            **{name: getattr(self.limits, name) for name in names},
+            **wall(self.tier, self._view, self._uid),
         }
-        problem = self._prepared(hello)
-        if problem:
-            self.kill()
-            raise SandboxError(f"the sandbox could not be prepared: {problem}")
 
     def kill(self) -> None:
         """End the driver and all that it started."""
         process, self._process = self._process, None
         if process is None:
             return
-        inside = _inside(process.pid)
-        for victim in (process, *inside):
-            with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
-                victim.kill()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        for pipe in (process.stdin, process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        process.wait()
-
-    def _prepared(self, hello: dict[str, Any]) -> str:
-        """Send the set-up; what went wrong, or nothing."""
-        self._send(hello)
-        for head, body in self._lines(time.monotonic() + self.limits.start_seconds):
-            if head == "ready":
-                return str(body["problem"])
-        log = (self._home / "driver.log").read_text(errors="replace")
-        return log.strip()[-600:] or f"no answer within {self.limits.start_seconds:.0f} s"
+        if self.tier != BUBBLEWRAP:  # there nobody kills the answer when the driver is killed
+            dismiss(process, self._uid)
+        end_all(process)
+        empty(self._work)
 
     def _try(self, request: Request) -> Outcome:
         if self._process is None:
@@ -228,9 +236,9 @@ class Sandbox:
                 continue
             _, index, seconds = head.split(" ")
             calls[int(index)] = (body, float(seconds))
-        too_large = self._process is not None and self._memory() > self.limits.memory
+        end = self._process and self._excess()
         self.kill()
-        return Outcome(calls, "memory" if too_large else "gone")
+        return Outcome(calls, end or "gone")
 
     def _send(self, message: dict[str, Any]) -> None:
         self._write(json.dumps(message).encode() + b"\n")
@@ -253,7 +261,7 @@ class Sandbox:
                 return
             if time.monotonic() > look:
                 look = time.monotonic() + LOOK_SECONDS
-                if self._memory() > self.limits.memory:
+                if self._excess():
                     return
 
     def _read(self) -> list[bytes]:
@@ -271,23 +279,10 @@ class Sandbox:
         *lines, self._buffer = self._buffer.split(b"\n")
         return lines
 
-    def _memory(self) -> int:
-        """Bytes of memory held by everything inside."""
-        return sum(map(_held, _inside(self._process.pid)))
-
-
-def _inside(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _held(process: psutil.Process) -> int:
-    """Bytes of a process's memory, its share of what it has in common with others."""
-    try:
-        return process.memory_full_info().pss
-    except psutil.AccessDenied:
-        return process.memory_info().rss
-    except psutil.NoSuchProcess:
-        return 0
+    def _excess(self) -> str:
+        """What everything inside uses too much of: "memory", "folder" or nothing."""
+        if memory(self._process.pid) > self.limits.memory:
+            return "memory"
+        # Under bubblewrap the work folder is a file system of limited size.
+        full = self.tier != BUBBLEWRAP and too_full(self._work, self.limits)
+        return "folder" if full else ""

@@ -31,7 +31,7 @@ REFUSAL = '''def {name}(*_args, **_kwargs):
 INSIDE = ("values.py", "inside/__init__.py", "inside/answer.py", "inside/borrowed.py",
           "inside/driver.py", "inside/landlock.py", "inside/masked.py", "inside/namespaces.py",
           "inside/rights.py", "inside/sealed.py", "inside/seccomp.py", "inside/setup.py",
-          "inside/syscalls.py", "inside/watch.py")  # fmt: skip
+          "inside/syscalls.py", "inside/watch.py", "inside/workplace.py")  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ DTYPES = {
 }  # fmt: skip
 SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 SMALL_INT = 2**63
+MAX_ODD_KEYS = 1_000
 
 
 class RefusedError(ValueError):
@@ -205,18 +206,20 @@ class _Decoder(_Budget):
         tag = data.get("t") if isinstance(data, dict) else None
         if tag in ("tensor", "array"):
             return self._array(data, tag)
-        if tag == "float" and data.get("v") in SPECIAL:
-            return SPECIAL[data["v"]]
-        if tag in ("tuple", "dict") and isinstance(data.get("v"), list):
-            parts = [self.decode(part, depth) for part in data["v"]]
+        inner = data.get("v") if isinstance(data, dict) and set(data) == {"t", "v"} else None
+        if tag == "float" and isinstance(inner, str) and inner in SPECIAL:
+            return SPECIAL[inner]
+        if tag in ("tuple", "dict") and isinstance(inner, list):
+            parts = [self.decode(part, depth) for part in inner]
             return tuple(parts) if tag == "tuple" else _dictionary(parts)
         if isinstance(tag, str) and tag in self.resolvers:
-            return self.resolvers[tag](data.get("v"))
+            return self.resolvers[tag](inner)
         raise RefusedError(f"expected a tagged value, got the tag {str(tag)[:40]!r}")
 
     def _array(self, data: dict[str, Any], tag: str) -> Any:
         dtype, shape, text = data.get("dtype"), data.get("shape"), data.get("data")
-        if dtype not in DTYPES or not isinstance(text, str):
+        texts = isinstance(dtype, str) and isinstance(text, str) and len(data) == 4
+        if not texts or dtype not in DTYPES:
             raise RefusedError(f"expected a known dtype and base64 text, got {str(dtype)[:40]!r}")
         sizes = self._shape(shape)
         nbytes = math.prod(sizes) * DTYPES[dtype]
@@ -229,6 +232,8 @@ class _Decoder(_Budget):
             raise RefusedError("expected base64") from error
         if len(raw) != nbytes:
             raise RefusedError(f"expected {nbytes} bytes for shape {sizes}, got {len(raw)}")
+        if dtype == "bool" and raw.strip(b"\0\1"):  # another byte is true here and false there
+            raise RefusedError("expected bytes 0 and 1 for true and false")
         try:
             return _tensor(raw, dtype, sizes) if tag == "tensor" else _ndarray(raw, dtype, sizes)
         except (RuntimeError, ValueError, OverflowError) as error:  # such as a stride overflow
@@ -244,10 +249,17 @@ class _Decoder(_Budget):
 
 
 def _dictionary(pairs: list[Any]) -> dict[Any, Any]:
+    whole = all(isinstance(pair, list) and len(pair) == 2 for pair in pairs)
+    # Anybody can make floats and tuples that share one hash; a table of them takes forever.
+    if whole and sum(not isinstance(pair[0], str | int) for pair in pairs) > MAX_ODD_KEYS:
+        raise RefusedError(f"expected at most {MAX_ODD_KEYS} keys other than strings and integers")
     try:
-        return {key: value for key, value in pairs}
-    except (TypeError, ValueError) as error:
-        raise RefusedError("expected pairs of a hashable key and a value") from error
+        found = {key: value for key, value in pairs} if whole else None
+    except TypeError:
+        found = None
+    if found is None or len(found) != len(pairs):
+        raise RefusedError("expected pairs of a value and a hashable key that occurs once")
+    return found
 
 
 def _tensor(raw: bytes, dtype: str, shape: tuple[int, ...]) -> Any:

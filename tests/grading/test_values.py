@@ -1,5 +1,7 @@
+import base64
 import json
 import math
+import random
 
 import numpy as np
 import pytest
@@ -133,3 +135,109 @@ def test_references_are_built_only_by_the_side_that_knows_them():
     assert decode(data, resolvers={"model": str.upper}) == ["a", "TOWN"]
     with pytest.raises(RefusedError, match="model"):
         decode(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"t": "float", "v": ["nan"]},
+        {"t": "float", "v": {}},
+        tensor(dtype=["float32"]),
+        tensor(dtype={}),
+        tensor(shape=(2.0,)),
+        tensor(data="AAAA AAAAAA="),
+        tensor(data="AAAAAAAAAAA\n"),
+        tensor(data="ÄAAAAAAAAAA="),
+        tensor(dtype="bool", data="AgA="),
+        tensor() | {"requires_grad": True},
+        {"t": "tuple", "v": [], "w": 1},
+        {"t": "dict", "v": ["ab"]},
+        {"t": "dict", "v": [[1, 2], [True, 3]]},
+        {"t": "dict", "v": [[{"t": "float", "v": "nan"}, 1, 2]]},
+    ],
+    ids=str,
+)
+def test_data_of_the_wrong_type_is_refused_and_raises_nothing_else(data):
+    with pytest.raises(RefusedError):
+        decode([data])
+
+
+def test_keys_made_to_share_one_hash_are_refused_before_they_cost_anything():
+    alike = [math.ldexp(1.0, 61 * n) for n in range(16)]
+    assert len({hash(number) for number in alike}) == 1
+    keys = [{"t": "tuple", "v": [a, b, c]} for a in alike for b in alike for c in alike]
+    with pytest.raises(RefusedError, match="1000 keys"):
+        decode({"t": "dict", "v": [[key, 1] for key in keys]})
+    assert len(decode({"t": "dict", "v": [[n, 1] for n in range(5_000)]})) == 5_000
+
+
+SMALL = Caps(nbytes=200, items=40, depth=4, text=12, ndim=3)
+LEAVES = (
+    None, True, 0, -1, 2**62, 2**63, 10**400, 0.5, math.inf, math.nan, "", "nan", "tensor", "float32",
+    "AAAA", "AAA=", "\ud800", "x" * 13, [], {}, [[]], {"t": "v"},
+)  # fmt: skip
+
+
+def some_json(draw, depth=0):
+    """Data that looks now and then like ours."""
+    pick = draw.randrange(8)
+    if depth > 5 or pick < 3:
+        return draw.choice(LEAVES)
+    parts = [some_json(draw, depth + 1) for _ in range(draw.randrange(5))]
+    if pick == 3:
+        return parts
+    if pick == 4:
+        return {"t": draw.choice(["tuple", "dict", "float", "model", 3]), "v": parts}
+    if pick == 5:
+        return {"t": "dict", "v": [[part, part] for part in parts]}
+    if pick == 6:
+        shape = [draw.choice([0, 1, 2, 3, 2**31, True, -1, 1.0]) for _ in range(draw.randrange(5))]
+        text = base64.b64encode(bytes(draw.randrange(40))).decode()
+        return tensor(
+            draw.choice([*DTYPES, "object"]), shape, text, draw.choice(["tensor", "array"])
+        )
+    return {draw.choice(["t", "v", "data", "shape"]): part for part in parts}
+
+
+def held(value):
+    """Bytes of tensors and number of entries in a decoded value."""
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple):
+        pairs = [held(part) for part in value]
+        return sum(pair[0] for pair in pairs), 1 + sum(pair[1] for pair in pairs)
+    return getattr(value, "nbytes", 0), 1
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_comes_is_decoded_within_the_caps_or_refused(seed):
+    draw = random.Random(seed)
+    decoded = 0
+    for _ in range(500):
+        try:
+            value = decode(some_json(draw), SMALL)
+        except RefusedError:
+            continue
+        decoded += 1
+        nbytes, items = held(value)
+        assert nbytes <= SMALL.nbytes and items <= SMALL.items
+    assert 100 < decoded < 400  # or the draw would show nothing
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_what_was_encoded_and_then_damaged_is_decoded_or_refused(seed):
+    draw = random.Random(seed)
+    good = json.dumps(encode([torch.arange(6.0), {"a": (1, np.zeros(3))}, math.nan, ["é", {}]]))
+    outcomes = set()
+    for _ in range(300):
+        text = list(good)
+        for _ in range(draw.randrange(1, 4)):
+            text[draw.randrange(len(text))] = draw.choice('0129-.eE[]{}",:AZ=tvn ')
+        try:
+            decode(json.loads("".join(text)), SMALL)
+            outcomes.add("decoded")
+        except RefusedError:
+            outcomes.add("refused")
+        except json.JSONDecodeError:
+            continue
+    assert outcomes == {"decoded", "refused"}

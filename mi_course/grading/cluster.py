@@ -58,8 +58,6 @@ class Cluster:
 
     def tier(self) -> str:
         """The isolation of the machine that this runs on."""
-        if self.isolation == "auto":
-            return find_tier(self.allow_unsafe)
         return find_tier(self.allow_unsafe, self.isolation)
 
 

@@ -20,7 +20,7 @@ NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.nbval_plugin --nbval-current
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-code test-notebooks notebooks figures models bench lint clean
+.PHONY: help lab test test-all test-code test-notebooks notebooks figures models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -71,6 +71,9 @@ models: $(READY) ## retrain every embedded model from nothing (hours on a CPU)
 
 bench: $(READY) ## our speed against each peer's; nbgrader's after `make .venv-nbgrader/.ready`
 	$(BIN)/python -m benchmarks
+
+mutation: $(READY) ## how many planted changes of right answers each exercise rejects
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.mutation
 
 clean: ## remove what can be made again, the environment too
 	rm -rf .venv .venv-nbgrader build dist .make .pytest_cache .ruff_cache tests/browser/screenshots

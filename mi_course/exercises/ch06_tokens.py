@@ -121,7 +121,7 @@ def _cases(seed: int) -> list[Case]:
     return [
         Case("only one row is possible", (1, 1, 2, 0, GeneratorRef(seed)), "hand"),
         *(
-            Case(f"batch {n}, {length} of {d_vocab} ids", (n, length, d_vocab, bos, ref))
+            Case(f"batch {n}, as many ids as there are", (n, length, d_vocab, bos, ref))
             for ref, (n, length, d_vocab, bos) in zip(
                 map(GeneratorRef, range(seed + 1, seed + 4)), several, strict=True
             )

@@ -105,3 +105,12 @@ def test_a_seed_always_draws_the_same_cases_and_another_seed_others(exercise):
     first, again, other = (repr(exercise.cases(seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
+
+
+@EACH
+def test_names_of_cases_and_inputs_that_are_shown_tell_nothing_of_the_seed(exercise):
+    one, two = (exercise.cases(seed) for seed in (1, 2))
+    assert [case.name for case in one] == [case.name for case in two]
+    assert [repr(case.args) for case in one if case.shown] == [
+        repr(case.args) for case in two if case.shown
+    ]

@@ -143,3 +143,41 @@ def test_plain_values_are_detached_and_factored_matrices_are_multiplied():
     assert not value["a"][0].requires_grad
     assert value["a"][0].tolist() == [[1, 0], [0, 1]]
     assert not value["a"][1][0].requires_grad
+
+
+def test_a_finding_names_the_planted_answer_whose_values_came_back():
+    case = MEANS.cases(3)[1]
+    for planted in MEANS.wrong:
+        found = MEANS.verdict(case, planted.fn(case.args[0]), MEANS.expect(case))
+        assert found.slip == planted.name
+        assert found.message.startswith(planted.hint)
+
+
+def test_a_finding_that_nothing_planted_explains_names_the_kind_of_difference():
+    case = MEANS.cases(3)[1]
+    right = MEANS.expect(case)
+    assert MEANS.verdict(case, right + 3, right).slip == "off by the same amount everywhere"
+    assert MEANS.verdict(case, right[0], right).slip.startswith("the axis `batch` is missing")
+    assert MEANS.verdict(case, Raised("KeyError", "'x'"), right).slip == "KeyError"
+    assert MEANS.verdict(case, Raised("NotImplementedError", ""), right).slip == ""
+
+
+def test_a_planted_answer_is_run_once_for_all_who_answer_the_same_case():
+    calls = []
+    counting = Wrong("counted", lambda v: calls.append(1) or v.sum(1) * 7, "x")
+    exercise = dataclasses.replace(MEANS, wrong=(*MEANS.wrong, counting))
+    case = exercise.cases(3)[1]
+    right = exercise.expect(case)
+    found = [exercise.verdict(case, right * factor, right) for factor in (3, 4, 7 * 5)]
+    assert [each.slip for each in found][2] == "counted" and len(calls) == 1
+
+
+def test_a_planted_answer_that_breaks_on_a_case_explains_nothing():
+    broken = Wrong("breaks", lambda v: v[99], "x", hint="never")
+    exercise = dataclasses.replace(MEANS, wrong=(broken, *MEANS.wrong))
+    case = exercise.cases(3)[1]
+    assert exercise.verdict(case, case.args[0].sum(1), exercise.expect(case)).slip == "sum"
+
+
+def test_an_exception_without_text_has_no_dangling_colon():
+    assert str(Raised("KeyError", "", "x[1]", 2)) == "your code stopped with KeyError\nline 2: x[1]"

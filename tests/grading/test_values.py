@@ -173,8 +173,8 @@ def test_keys_made_to_share_one_hash_are_refused_before_they_cost_anything():
 
 SMALL = Caps(nbytes=200, items=40, depth=4, text=12, ndim=3)
 LEAVES = (
-    None, True, 0, -1, 2**62, 2**63, 10**400, 0.5, math.inf, math.nan, "", "nan", "tensor", "float32",
-    "AAAA", "AAA=", "\ud800", "x" * 13, [], {}, [[]], {"t": "v"},
+    None, True, 0, -1, 2**62, 2**63, 10**400, 0.5, math.inf, math.nan, "", "nan", "float32",
+    "tensor", "AAAA", "AAA=", "\ud800", "x" * 13, [], {}, [[]], {"t": "v"},
 )  # fmt: skip
 
 

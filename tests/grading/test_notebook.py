@@ -154,3 +154,23 @@ def test_links_pipes_folders_and_huge_files_are_not_read(tmp_path):
     for name, reason in (cases | {".": "holds no notebook", "gone": "No such file"}).items():
         with pytest.raises(NotebookError, match=reason):
             read_bytes(tmp_path / name)
+
+
+def test_code_beside_answers_and_checks_is_kept_for_answers_that_need_it():
+    content = notebook(RIGHT)
+    content["cells"].insert(1, cell("import math"))
+    content["cells"].append(cell("x" * 20_001))
+    setup = content["cells"][0]["source"]
+    assert answers(content).others == (setup, "import math")
+    content["cells"] += [cell(f"a{n} = 1") for n in range(300)]
+    assert len(answers(content).others) == 200
+
+
+def test_cells_for_words_are_kept_with_their_names_whatever_their_kind():
+    content = notebook(RIGHT)
+    content["cells"] += [
+        {"cell_type": "markdown", "source": ["a\n", "b"], "metadata": {"open": "99.A"}},
+        {"cell_type": "raw", "id": "open-99-B", "source": "c"},
+        {"cell_type": "markdown", "id": "other", "source": "d", "metadata": {"open": 3}},
+    ]
+    assert read(content).words == ((("99.A", "", ""), "a\nb"), (("", "open-99-B", ""), "c"))

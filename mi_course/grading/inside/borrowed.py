@@ -69,13 +69,16 @@ def borrowed(answers: list[str], others: list[str], known: Iterable[str]) -> lis
     """
     own = {name for code in answers for part in statements(code) for name in binds(part)}
     known = {*known, *vars(builtins), *own}
+    sought = {name for code in answers for name in reads(code) - known}
+    if not sought:  # as for nearly every answer: the other cells need not be read
+        return []
     kinds = DEFINES | IMPORTS | ast.Assign | ast.AnnAssign
     offered = [part for code in others for part in statements(code) if isinstance(part, kinds)]
     defines: dict[str, list[int]] = {}
     for place, part in enumerate(offered):
         for name in binds(part):
             defines.setdefault(name, []).append(place)
-    queue = [(name, len(offered)) for code in answers for name in reads(code) - known]
+    queue = [(name, len(offered)) for name in sought]
     wanted: set[int] = set()
     while queue:
         name, reader = queue.pop()

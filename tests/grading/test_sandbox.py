@@ -95,7 +95,9 @@ def test_bubblewrap_shows_nothing_else_of_the_machine():
     assert not {"home", "work", "mnt", "var"} & set(seen) - {Path(sys.prefix).parts[1]}
 
 
-@pytest.mark.parametrize("path", [PACKAGE / "exercises/core.py", Path(__file__).parent, Path(__file__)])
+@pytest.mark.parametrize(
+    "path", [PACKAGE / "exercises/core.py", Path(__file__).parent, Path(__file__)]
+)
 def test_the_repository_and_its_secrets_cannot_be_read(sandbox, path):
     action = "os.listdir" if path.is_dir() else "open"
     assert refusal(run(sandbox, f"{action}({str(path)!r})")) in NOT_SEEN

@@ -84,6 +84,18 @@ def workers(scheduler, request):
         process.wait()
 
 
+@pytest.fixture
+def nannies(scheduler):
+    """Two workers, each with a nanny that starts it again when it dies."""
+    started = [start_worker(scheduler, f"nanny-{n}", "--nanny") for n in range(2)]
+    yield
+    for process in started:
+        both = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+        for each in both:
+            each.kill()
+        process.wait()
+
+
 @pytest.fixture(scope="module")
 def room(tmp_path_factory, chapters_98_and_99):
     """A class of slow answers, every third of them wrong, and the handed-out chapters."""
@@ -155,8 +167,8 @@ def test_a_worker_killed_in_mid_run_loses_nothing_and_grades_nothing_twice(
     assert sorted(graded) == [f"student{n:02}" for n in range(N_STUDENTS)]
 
 
+@pytest.mark.usefixtures("nannies")
 def test_what_kills_its_workers_is_reported_and_the_rest_is_graded(room, scheduler, tmp_path):
-    nannies = [start_worker(scheduler, f"nanny{n}", "--nanny") for n in range(2)]
     poison = f"def clipped(values, limit):\n    return [{cluster_preload.POISON} for v in values]"
     for name, code in (("poison", poison), ("right", students.RIGHT["99.2"])):
         (tmp_path / name).mkdir()
@@ -167,9 +179,6 @@ def test_what_kills_its_workers_is_reported_and_the_rest_is_graded(room, schedul
         tmp_path, room / "poisoned", seed=SEED, chapters=room / "chapters",
         cluster=address(scheduler),
     )  # fmt: skip
-    for process in nannies:
-        process.terminate()
-        process.wait(20)
     poisoned, right = summary.records
     assert "every worker that graded this died" in poisoned.problem
     assert (poisoned.points, poisoned.max_points) == (0, 1)

@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "lens": ["Attribution", "LensGrid", "LensTrajectories"],
         "losses": ["LossByPosition", "PhaseChange"],
+        "probe_data": ["ProbeData"],
+        "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],
         "residual": ["PartEffects", "ResidualNorms"],
         "tokens": ["TokenMatrix"],
     },

@@ -1,0 +1,30 @@
+"""Probes: what can be read from an activation, and whether the model has anything to do with it.
+
+A linear probe asks whether a property of the text (its language, a person's occupation) can be
+read from one layer's activations by a straight line. It is fitted on some documents and judged on
+others that share no entity or template with them; a control task with random labels tells how
+much of its accuracy is the probe's own memory.
+
+    p(label | x) = sigmoid(w x + b)      loss = sum of nats + penalty / 2 |w|^2
+
+Sources: [Belinkov22] Probing Classifiers; [Hewitt19] Designing and Interpreting Probes with
+Control Tasks; [Gurnee23] Finding Neurons in a Haystack; [McGrath22] Acquisition of Chess
+Knowledge. In go bridges, documents of the town or your own tensors; out come the results of
+`mi_course.results`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "control": ["control_labels", "selectivity"],
+        "dataset": ["HOOKS", "collect", "hook_names"],
+        "examples": ["GROUPS", "kind_weights"],
+        "linear": ["fit_probes"],
+        "scores": ["best_thresholds", "classification_scores", "probe_scores"],
+        "single": ["fit_neuron_probes"],
+        "splits": ["balanced", "split", "split_by_group"],
+        "training": ["layers_by_training"],
+    },
+)

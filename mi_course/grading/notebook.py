@@ -190,11 +190,7 @@ def find_answers(notebook: Notebook, exercises: Iterable[Exercise]) -> Answers:
 
 
 def setup_cells(teacher: Notebook) -> tuple[str, ...]:
-    """Code that every answer starts from: the teacher's cells tagged "setup".
-
-    Where no cell is tagged, the import statements of all cells that are neither exercise nor
-    check.
-    """
+    """Code that every answer starts from: cells tagged "setup", or else all others' imports."""
     tagged = tuple(cell.source for cell in teacher.cells if "setup" in cell.tags)
     if tagged:
         return tagged
@@ -266,9 +262,7 @@ def _words(raw: Any) -> tuple[tuple[str, ...], str] | None:
 
 
 def _code_cell(raw: Any) -> CodeCell | None:
-    if not isinstance(raw, dict) or raw.get("cell_type") != "code":
-        return None
-    source = _source(raw)
+    source = _source(raw) if isinstance(raw, dict) and raw.get("cell_type") == "code" else None
     if source is None:
         return None
     metadata = _mapping(raw.get("metadata"))

@@ -214,7 +214,9 @@ LEAKS = {
 
 @pytest.fixture(scope="module")
 def sandbox():
-    with Sandbox(BUBBLEWRAP, Setup(("import torch",)), dataclasses.replace(LIMITS, seconds=1)) as s:
+    with Sandbox(
+        BUBBLEWRAP, Setup(("import torch",)), dataclasses.replace(LIMITS, seconds=1.0)
+    ) as s:
         yield s
 
 

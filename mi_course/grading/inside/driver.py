@@ -1,10 +1,11 @@
 """The program inside the sandbox: prepares once, then runs each answer in a child of its own.
 
 It reads one line of JSON with the set-up (libraries are loaded here, once), then one line per
-job. For each job it forks; the child holds the student's code and a pipe; this process watches the
-pipe, kills what hangs or stays behind, and passes on the lines that carry the child's nonce. A job
-that crashes, hangs or floods thus ends alone. Where forking what is loaded is unsafe, each child
-prepares itself instead.
+job. For each job it forks an attendant, which reads the job and forks again; that child holds the
+student's code and a pipe; the attendant watches the pipe, kills what hangs or stays behind, and
+passes on the lines that carry the child's nonce. A job that crashes, hangs or floods thus ends
+alone, and nothing that a student wrote or an answer returned is ever in the memory from which the
+next answer is forked. Where forking what is loaded is unsafe, each child prepares itself instead.
 In go requests on stdin, out come lines on what was stdout: `nonce call index seconds json` and
 `nonce end json`.
 """
@@ -14,8 +15,10 @@ import gc
 import json
 import os
 import secrets
+import select
 import signal
 import sys
+import traceback
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -39,16 +42,25 @@ from mi_course.grading.inside.workplace import empty
 
 def main() -> None:
     """Serve until stdin ends."""
-    requests, replies = os.fdopen(os.dup(0), "rb"), os.dup(1)
+    requests, replies = os.dup(0), os.dup(1)
     quiet = os.open(os.devnull, os.O_RDWR)
     os.dup2(quiet, 0)
     os.dup2(quiet, 1)
-    hello = json.loads(requests.readline())
-    driver = Driver(replies, requests.fileno(), hello)
+    driver = Driver(replies, requests, json.loads(_line(requests)))
     driver.prepare()
-    with contextlib.suppress(OrphanedError, BrokenPipeError):
-        for request in requests:
-            driver.serve(Job(**json.loads(request)))
+    while driver.attend():
+        pass
+
+
+def _line(pipe: int) -> bytes:
+    """The one line that has been sent, without reading ahead; nothing where no more come."""
+    parts = [b""]
+    while not parts[-1].endswith(b"\n"):
+        part = os.read(pipe, 1 << 16)
+        if not part:
+            return b""
+        parts.append(part)
+    return b"".join(parts)
 
 
 class Driver:
@@ -126,6 +138,31 @@ class Driver:
         """Send one line to the grader."""
         write_all(self.replies, f"{self.nonce} {head} ".encode() + body + b"\n")
 
+    def attend(self) -> bool:
+        """Have an attendant serve the next job; False when none comes or it did not end well."""
+        select.select([self.requests], [], [])
+        pid = os.fork()
+        if pid == 0:
+            self._serve_one()
+        status = os.waitpid(pid, 0)[1]
+        self._clear()
+        return status == 0
+
+    def _serve_one(self) -> NoReturn:
+        """The attendant's life: never returns."""
+        status = 1
+        try:
+            request = _line(self.requests)
+            if request:
+                self.serve(Job(**json.loads(request)))
+                status = 0
+        except (OrphanedError, BrokenPipeError):
+            pass
+        except Exception:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
     def serve(self, job: Job) -> None:
         """Run one job in a child and report how it ended."""
         nonce = secrets.token_hex(8)
@@ -148,7 +185,7 @@ class Driver:
         try:
             end = watch.until_end(self.say, self.replies, self.hand_over)
         finally:
-            self.clear(pid)
+            self._end(pid)
             for pipe in (results, printed, keys):
                 os.close(pipe)
         self.say("end", json.dumps({"end": end, "printed": watch.printed_text()}).encode())
@@ -193,15 +230,26 @@ class Driver:
             keep_only(())
             seccomp.install()
 
-    def clear(self, pid: int) -> None:
-        """Kill the child and whatever it started, and empty the work folder."""
+    def _end(self, pid: int) -> None:
+        """Kill the child and its group, and all that is apart with it."""
         if self.apart:
             os.kill(self.apart.keeper, signal.SIGKILL)
-        for kill, target in ((os.killpg, pid), (os.kill, -1 if self.hello["alone"] else pid)):
+        for kill in (os.killpg, os.kill):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                kill(target, signal.SIGKILL)
+                kill(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, 0)[0]:
+                pass
+
+    def _clear(self) -> None:
+        """Kill whatever else an answer started, and empty the work folder."""
+        if self.hello["alone"]:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(-1, signal.SIGKILL)
+        # Whom nobody may kill cannot be waited for.
+        options = 0 if self.hello["alone"] else os.WNOHANG
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, options)[0]:
                 pass
         if not self.apart:
             empty(self.work)

@@ -3,14 +3,17 @@
 import pytest
 
 from mi_course.exercises import registry
-from mi_course.grading.isolation import BUBBLEWRAP
+from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK
 from tests.attacks.stage import FULL, clear, play
 from tests.exercises import demo
 
 
 @pytest.fixture(
     scope="module",
-    params=[pytest.param(BUBBLEWRAP, marks=pytest.mark.needs_bwrap)],
+    params=[
+        pytest.param(BUBBLEWRAP, marks=pytest.mark.needs_bwrap),
+        pytest.param(LANDLOCK, marks=pytest.mark.needs_landlock),
+    ],
 )
 def tier(request):
     return request.param

@@ -12,6 +12,11 @@ CODEWORD = "earlier_student_wrote_this"
 
 WALK = """
 import os, sys
+def processes():
+    try:
+        return [name for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return ["self", *map(str, range(1, 400))]
 def files(top, skip=("/proc", "/sys", "/usr", "/dev")):
     for root, folders, names in os.walk(top, onerror=lambda error: None):
         if root.startswith(skip) or "site-packages" in root:
@@ -71,17 +76,17 @@ def test_no_solution_test_notebook_or_gradebook_lies_anywhere(mark):
     + f"""
 MARK = "{DECOY[:5]}" + "{DECOY[5:]}"
 def position_means(values):
-    found = [f for f in files("/") if os.path.getsize(f) < 10**5
-             and MARK in open(f, errors="replace").read()]
+    found = [f for f in files("/") if MARK in text(f)]
     found += [key for key, value in os.environ.items() if MARK in value]
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for pid in processes():
         for name in ("environ", "cmdline", "maps", "mountinfo"):
-            try:
-                text = open(f"/proc/{{pid}}/{{name}}", errors="replace").read()
-            except OSError:
-                continue
-            found += [f"{{pid}} {{name}}"] if MARK in text else []
+            found += [f"{{pid}} {{name}}"] if MARK in text(f"/proc/{{pid}}/{{name}}") else []
     refuse(found)
+def text(path):
+    try:
+        return open(path, errors="replace").read() if os.path.getsize(path) < 10**5 else ""
+    except OSError:
+        return ""
 """
 )
 def test_neither_environment_nor_home_nor_keys_can_be_read(mark):
@@ -89,14 +94,15 @@ def test_neither_environment_nor_home_nor_keys_can_be_read(mark):
     assert "found []" in mark.message
 
 
-@attack("""
-import os
+@attack(
+    WALK
+    + """
 def position_means(values):
     found, mine = [], os.getpid()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
+    for pid in processes():
         for name in ("mem", "environ", "fd/0", "fd/1", "fd/2", "fd/3", "fd/4", "fd/5", "root/etc"):
             for flags in (os.O_RDONLY | os.O_NONBLOCK, os.O_WRONLY | os.O_NONBLOCK):
-                if int(pid) == mine:
+                if pid in ("self", str(mine)):
                     continue
                 try:
                     os.close(os.open(f"/proc/{pid}/{name}", flags))
@@ -104,7 +110,8 @@ def position_means(values):
                 except OSError:
                     pass
     raise RuntimeError(f"found {found}")
-""")
+"""
+)
 def test_no_other_process_can_be_looked_into(mark):
     assert mark.points == 0
     assert "found []" in mark.message
@@ -128,8 +135,13 @@ def test_neither_frames_nor_the_collector_hold_an_expected_value(mark):
 
 SCAN = """
 import os, re
+def maps():
+    try:
+        return open("/proc/self/maps").read().splitlines()
+    except OSError:
+        return []
 def memory():
-    for row in open("/proc/self/maps").read().splitlines():
+    for row in maps():
         span, rights, *_, = row.split()
         if not rights.startswith("rw"):
             continue
@@ -169,7 +181,7 @@ def position_means(values):
     import base64
     right = values.mean(1).contiguous().numpy().tobytes()
     text = base64.b64encode(right)[:10]
-    found = [part for block in memory() for part in re.findall(rb'"data": "' + text, block)]
+    found = [part for block in memory() for part in re.findall(rb'["]data": "' + text, block)]
     raise RuntimeError(f"found {found[:3]}")
 """
 )
@@ -196,13 +208,17 @@ def kept():
     try: ctypes.CDLL("librt.so.1").mq_open(b"/left", 0o102, 0o666, None)
     except OSError: pass
     if os.fork() == 0:
-        os.setsid()
-        if os.fork() == 0:
-            server = socket.socket(socket.AF_UNIX)
-            server.bind("\\0left")
-            server.listen()
-            while True: server.accept()[0].sendall(DATA)
-        os._exit(0)
+        try:
+            daemon()
+        finally:
+            os._exit(0)
+def daemon():
+    os.setsid()
+    if os.fork() == 0:
+        server = socket.socket(socket.AF_UNIX)
+        server.bind("\\0left")
+        server.listen()
+        while True: server.accept()[0].sendall(DATA)
 kept()
 def position_means(values):
     return values.mean(1)
@@ -223,8 +239,10 @@ def position_means(values):
     found += ["sem"] if libc.semget(77, 1, 0) >= 0 else []
     try: found += ["mq"] if ctypes.CDLL("librt.so.1").mq_open(b"/left", 0) >= 0 else []
     except OSError: pass
-    with socket.socket(socket.AF_UNIX) as client:
-        found += [] if client.connect_ex("\\0left") else ["socket"]
+    try:
+        with socket.socket(socket.AF_UNIX) as client:
+            found += [] if client.connect_ex("\\0left") else ["socket"]
+    except OSError: pass
     raise RuntimeError(f"found {found}")
 """)
 def test_e_the_next_student_finds_nothing_of_it(mark):

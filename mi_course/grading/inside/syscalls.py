@@ -83,16 +83,16 @@ REFUSED = (
     "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "iopl",
     "ioperm", "vhangup", "shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl",
     "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl", "mq_open", "mq_unlink", "mq_timedsend",
-    "mq_timedreceive", "mq_notify", "mq_getsetattr", "memfd_create", "memfd_secret",
+    "mq_timedreceive", "mq_notify", "mq_getsetattr", "memfd_create", "memfd_secret", "setpriority",
+    "ioprio_set", "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr",
 )  # fmt: skip
 UNWALLED = (
     "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4", "sendto", "sendmsg",
     "sendmmsg", "chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown",
     "fchownat", "utime", "utimes", "futimesat", "utimensat", "setxattr", "lsetxattr", "fsetxattr",
     "setxattrat", "removexattr", "lremovexattr", "fremovexattr", "removexattrat", "file_setattr",
-    "inotify_init", "inotify_init1", "inotify_add_watch", "setsid", "setpgid", "setpriority",
-    "ioprio_set", "sched_setaffinity", "sched_setparam", "sched_setscheduler", "sched_setattr",
-    "rt_sigqueueinfo", "rt_tgsigqueueinfo",
+    "inotify_init", "inotify_init1", "inotify_add_watch", "setsid", "setpgid", "rt_sigqueueinfo",
+    "rt_tgsigqueueinfo",
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Examples for a probe: activations of every layer beside what is true of each example."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -95,19 +95,20 @@ class ProbeData:
             raise ValueError(f"expected one of {list(self.features)}, got {name!r}")
         return self.features.index(name)
 
+    def only(self, *names: str) -> "ProbeData":
+        """Return the same examples with some of the features.
+
+        Raises:
+            ValueError: there is no feature of a name.
+        """
+        columns = [self.feature(name) for name in names]
+        return replace(self, labels=self.labels[:, columns], features=names)
+
     def take(self, examples: Int[Tensor, " chosen"]) -> "ProbeData":
         """Return some of the examples, in the order asked for."""
-        return ProbeData(
-            activations=self.activations[:, examples],
-            labels=self.labels[examples],
-            features=self.features,
-            groups=self.groups[examples],
-            documents=self.documents[examples],
-            tokens=self.tokens[examples],
-            layers=self.layers,
-            hook=self.hook,
-            collection=self.collection,
-        )
+        rows = ("labels", "groups", "documents", "tokens")
+        chosen = {name: getattr(self, name)[examples] for name in rows}
+        return replace(self, activations=self.activations[:, examples], **chosen)
 
     def summary(self) -> str:
         """Return one sentence: how many examples of what, and how many of each label."""

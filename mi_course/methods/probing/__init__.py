@@ -24,7 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "linear": ["fit_probes"],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
-        "splits": ["balanced", "split", "split_by_group"],
+        "splits": ["balanced", "scaled", "split", "split_by_group"],
         "training": ["layers_by_training"],
     },
 )

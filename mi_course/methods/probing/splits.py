@@ -5,13 +5,15 @@ split takes whole groups (people of one name, phrases in one frame, documents), 
 balanced by leaving examples out, never by showing one twice.
 """
 
+from dataclasses import replace
+
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mi_course.results import ProbeData
 
-__all__ = ["balanced", "split", "split_by_group"]
+__all__ = ["balanced", "scaled", "split", "split_by_group"]
 
 TRIES = 100
 
@@ -121,3 +123,21 @@ def balanced(
     # Rank examples within their class at random; the first `fewer` of each class are taken.
     rank = torch.where(labels, noise, noise + 1).argsort(0).argsort(0)
     return torch.where(labels, rank < fewer, (rank >= counts) & (rank < counts + fewer))
+
+
+def scaled(data: ProbeData, train: Int[Tensor, " train"]) -> ProbeData:
+    """Return the data with each layer's activations divided by one number, their spread.
+
+    One penalty then means the same in every layer and at every checkpoint, while large neurons
+    stay larger than small ones.
+
+    Args:
+        data: examples.
+        train: those from which the spread is taken, as the root mean square around each mean.
+
+    Returns:
+        Data whose variance, averaged over neurons, is 1 in each layer.
+    """
+    variance = data.activations[:, train].var(dim=1, correction=0).mean(dim=1)
+    spread = torch.where(variance > 0, variance, 1).sqrt()
+    return replace(data, activations=data.activations / spread[:, None, None])

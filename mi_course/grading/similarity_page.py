@@ -17,13 +17,14 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 from mi_course.exercises import registry
 from mi_course.exercises.core import Exercise
 from mi_course.grading.fingerprints import fingerprints
+from mi_course.grading.hostile import cell, one_line, plain
 from mi_course.grading.notebook import Notebook, find_answers, parse, read_bytes
 from mi_course.grading.records import write_text
 from mi_course.grading.similarity import Agreement, Answers, Pair, Similarity, compare_class
 
 TEMPLATES = Path(__file__).with_name("templates")
 SHOWN = 100  # pairs on the page; the table has all of them
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run what starts so
+SMALL = 15  # students; with fewer the class does not say what is usual
 
 
 def write_similarity(answers: Answers, chapters: Path, out: Path) -> Similarity:
@@ -94,7 +95,7 @@ def table(found: Similarity) -> str:
     for pair in found.pairs:
         ids = " ".join(each.exercise for each in pair.agreements)
         shared = " ".join(f"{each.share:.2f}" for each in pair.agreements)
-        names = [f"'{name}" if name.startswith(FORMULA) else name for name in pair.students]
+        names = map(cell, pair.students)
         writer.writerow([*names, f"{pair.score:.1f}", f"{found.threshold:.1f}", ids, shared])
     return text.getvalue()
 
@@ -112,7 +113,9 @@ def page(found: Similarity, answers: Answers) -> str:
         (pair, [(each, _sides(pair, each, answers)) for each in pair.agreements])
         for pair in found.pairs[:SHOWN]
     ]
-    return environment.get_template("similarity.html").render(found=found, pairs=pairs)
+    environment.filters["one_line"] = one_line
+    template = environment.get_template("similarity.html")
+    return template.render(found=found, pairs=pairs, small=found.students < SMALL)
 
 
 def _sides(
@@ -120,13 +123,14 @@ def _sides(
 ) -> list[tuple[str, list[tuple[str, bool]]]]:
     """Each student's name and lines, with whether an agreement begins there."""
     return [
-        (who, [(t, n in marked) for n, t in _numbered(answers[who][agreement.exercise])])
+        (one_line(who), _lines(answers[who][agreement.exercise], marked))
         for who, marked in zip(pair.students, agreement.lines, strict=True)
     ]
 
 
-def _numbered(code: str) -> Iterable[tuple[int, str]]:
-    return enumerate(code.split("\n"), start=1)
+def _lines(code: str, marked: frozenset[int]) -> list[tuple[str, bool]]:
+    """The lines of an answer, and whether each is marked."""
+    return [(plain(line), n in marked) for n, line in enumerate(code.split("\n"), start=1)]
 
 
 def _sources(exercise: Exercise) -> list[str]:

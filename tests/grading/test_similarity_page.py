@@ -83,6 +83,7 @@ def test_the_page_says_that_it_is_no_penalty_and_what_has_no_weight(written):
     words = " ".join((out / "similarity.html").read_text().split())
     assert "never a penalty: no mark depends on it" in words
     assert "Of no weight" in words and "99.1, 99.3" in words
+    assert "So small a class does not say what is usual" in words
 
 
 def test_lines_that_agree_are_marked(written):

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
+        "interventions": ["ChoiceEffects", "Erasure", "SteeringEffects"],
         "lens": ["Attribution", "LensGrid", "LensTrajectories"],
         "losses": ["LossByPosition", "PhaseChange"],
         "probe_data": ["ProbeData"],

@@ -18,13 +18,22 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "choices": ["Choice", "choice", "code_choices", "pronoun_choices"],
         "control": ["control_labels", "selectivity"],
         "dataset": ["HOOKS", "collect", "hook_names"],
+        "erase": ["erase_direction", "least_squares_erasure", "where"],
         "examples": ["GROUPS", "kind_weights"],
         "linear": ["fit_probes"],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
         "splits": ["balanced", "scaled", "split", "split_by_group"],
+        "steer": [
+            "choice_effects",
+            "choice_log_odds",
+            "steer",
+            "steering_edits",
+            "steering_effects",
+        ],
         "training": ["layers_by_training"],
     },
 )

@@ -4,28 +4,20 @@ Each probe minimises, over its weight w and bias b,
 
     sum_i s_i log(1 + exp(-y_i (w x_i + b))) + penalty / 2 |w|^2,     y_i = 1 or -1,
 
-with example weights s_i; scikit-learn's C is 1 / penalty. The ridge does not change when x is
-turned, so each layer's x is centred and turned to its principal axes once, for all probes: there
-the Hessian is nearly diagonal, and conjugate gradients with its diagonal find Newton's step in
-few products. Losses, gradients and steps are in double precision, products with the Hessian in
-single (a step that is slightly off is mended by the next).
+with example weights s_i; scikit-learn's C is 1 / penalty. How the optimum is found is told in
+`newton`. In go activations by layer and labels; out come `Probes`.
 
-Sources: [Belinkov22]; Lin, Weng and Keerthi (2008), "Trust Region Newton Method for Large-Scale
-Logistic Regression" (Newton-CG). In go activations by layer and labels; out come `Probes`.
+Source: [Belinkov22] "Probing Classifiers: Promises, Shortcomings, and Advances".
 """
-
-from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
-from torch.nn.functional import softplus
 
+from mi_course.methods.probing.newton import exact_dtype, fit_layer
 from mi_course.results import Probes
 
 __all__ = ["check_examples", "example_weights", "fit_probes"]
-
-MAX_PRODUCTS = 40  # of the Hessian with a vector, for one step
 
 
 def fit_probes(
@@ -60,7 +52,7 @@ def fit_probes(
     """
     check_examples(x, y, penalty)
     counted = example_weights(y, weights, class_balance=class_balance)
-    fits = [_fit(layer, y, counted, penalty, tolerance, max_steps) for layer in x]
+    fits = [fit_layer(layer, y.T, counted.T, penalty, tolerance, max_steps) for layer in x]
     weight, bias, objective, gradient = (torch.stack(part) for part in zip(*fits, strict=True))
     return Probes(weight, bias, objective, gradient, penalty)
 
@@ -92,7 +84,7 @@ def example_weights(
         ValueError: weights of another shape, below 0 or not finite; a feature of which no
             example, or every one, counts as true.
     """
-    exact = _exact(y)
+    exact = exact_dtype(y)
     counted = torch.ones(y.shape, dtype=exact, device=y.device)
     if weights is not None:
         if weights.shape != y.shape:
@@ -113,131 +105,3 @@ def example_weights(
     if class_balance:
         counted = counted * torch.where(y, total / (2 * true), total / (2 * (total - true)))
     return counted
-
-
-def _exact(tensor: Tensor) -> torch.dtype:
-    return torch.float32 if tensor.device.type == "mps" else torch.float64
-
-
-class _Axes(NamedTuple):
-    """Centred activations on their principal axes, with a last column of ones for the bias."""
-
-    exact: Float[Tensor, "example axis"]  # double precision
-    single: Float[Tensor, "example axis"]
-    squared: Float[Tensor, "example axis"]  # single precision
-    turn: Float[Tensor, "d_in turned"]
-    mean: Float[Tensor, " d_in"]
-
-
-def _principal_axes(x: Float[Tensor, "example d_in"]) -> _Axes:
-    x = x.to(_exact(x))
-    mean = x.mean(0)
-    x = x - mean
-    if len(x) < x.shape[1]:  # the weights lie in the span of the examples
-        turn = torch.linalg.qr(x.T)[0]
-        x = x @ turn
-        inner = torch.linalg.eigh(x.T @ x)[1]
-        turn = turn @ inner
-        turned = x @ inner
-    else:
-        turn = torch.linalg.eigh(x.T @ x)[1]
-        turned = x @ turn
-    turned = torch.cat([turned, torch.ones_like(turned[:, :1])], dim=1)
-    single = turned.float()
-    return _Axes(turned, single, single.square(), turn, mean)
-
-
-def _fit(
-    x: Float[Tensor, "example d_in"],
-    y: Bool[Tensor, "example feature"],
-    counted: Float[Tensor, "example feature"],
-    penalty: float,
-    tolerance: float,
-    max_steps: int,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return weight, bias, objective and gradient of one layer's probes."""
-    axes = _principal_axes(x)
-    ridge = torch.full_like(axes.exact[0], penalty)[:, None]
-    ridge[-1] = 0
-    total = counted.sum(0)
-    w = torch.zeros(len(ridge), y.shape[1], dtype=axes.exact.dtype, device=x.device)
-    gradient = torch.zeros_like(total)
-    objective = torch.zeros_like(total)
-    open_ = torch.arange(y.shape[1], device=x.device)
-    z = torch.zeros_like(counted)
-    for step in range(max_steps + 1):
-        truth, share = y[:, open_].to(z.dtype), counted[:, open_]
-        told = z.sigmoid()
-        slope = axes.exact.T @ (share * (told - truth)) + ridge * w[:, open_]
-        gradient[open_] = slope.abs().amax(0) / total[open_]
-        objective[open_] = _objective(z, truth, share, ridge, w[:, open_])
-        going = gradient[open_] > tolerance
-        if not going.any() or step == max_steps:
-            break
-        open_, z, truth, share, told, slope = (
-            part[..., going] for part in (open_, z, truth, share, told, slope)
-        )
-        curvature = (share * told * (1 - told)).float()
-        direction = _newton_direction(axes, curvature, ridge.float(), slope)
-        size, z = _line_search(axes, z, truth, share, ridge, w[:, open_], direction, slope)
-        w[:, open_] += size * direction
-    weight = (axes.turn @ w[:-1]).T
-    return weight, w[-1] - weight @ axes.mean, objective, gradient
-
-
-def _objective(z: Tensor, truth: Tensor, share: Tensor, ridge: Tensor, w: Tensor) -> Tensor:
-    losses = share * (softplus(z) - truth * z)
-    return losses.sum(0) + 0.5 * (ridge * w.square()).sum(0)
-
-
-def _newton_direction(
-    axes: _Axes,
-    curvature: Float[Tensor, "example feature"],
-    ridge: Float[Tensor, "axis 1"],
-    slope: Float[Tensor, "axis feature"],
-) -> Float[Tensor, "axis feature"]:
-    """Return about -H^-1 slope by conjugate gradients with the diagonal of H."""
-    size = slope.norm(dim=0)
-    residual = -(slope / size).float()
-    diagonal = axes.squared.T @ curvature + ridge + 1e-12
-    wanted = size.sqrt().clamp(max=0.1).float()
-    found = torch.zeros_like(residual)
-    towards = residual / diagonal
-    inner = (residual * towards).sum(0)
-    for _ in range(MAX_PRODUCTS):
-        product = axes.single.T @ (curvature * (axes.single @ towards)) + ridge * towards
-        step = inner / (towards * product).sum(0).clamp(min=1e-30)
-        found += step * towards
-        residual = residual - step * product
-        if (residual.norm(dim=0) <= wanted).all():
-            break
-        conditioned = residual / diagonal
-        new = (residual * conditioned).sum(0)
-        towards = conditioned + new / inner.clamp(min=1e-30) * towards
-        inner = new
-    return found.to(slope.dtype) * size
-
-
-def _line_search(
-    axes: _Axes,
-    z: Tensor,
-    truth: Tensor,
-    share: Tensor,
-    ridge: Tensor,
-    w: Tensor,
-    direction: Tensor,
-    slope: Tensor,
-) -> tuple[Float[Tensor, " feature"], Float[Tensor, "example feature"]]:
-    """Return the step that lowers each objective enough (1, 1/2, 1/4, ...), and the new logits."""
-    along = axes.exact @ direction
-    now = _objective(z, truth, share, ridge, w)
-    promised = (slope * direction).sum(0)
-    size = torch.ones_like(now)
-    for _ in range(30):
-        then = _objective(z + size * along, truth, share, ridge, w + size * direction)
-        # Close to the optimum rounding hides the gain.
-        enough = then <= now + 1e-4 * size * promised + 1e-12 * now.abs()
-        if enough.all():
-            break
-        size = torch.where(enough, size, size / 2)
-    return size, z + size * along

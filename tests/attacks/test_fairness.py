@@ -106,7 +106,8 @@ def test_a_thread_may_help(mark):
 from pathlib import Path
 import tempfile
 def position_means(values):
-    with tempfile.NamedTemporaryFile() as file:
+    # Kept, since on the Landlock tier an answer may delete nothing: the grader does.
+    with tempfile.NamedTemporaryFile(delete=False) as file:
         torch.save(values, file.name)
         return torch.load(file.name).mean(1)
 """)

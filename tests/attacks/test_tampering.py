@@ -4,6 +4,7 @@ All of it happens in the answer's own process, which holds no right value and is
 """
 
 from tests.attacks.stage import KNOWS, SHAPE, attack
+from tests.grading import class_of_students as students
 
 SUM = "def position_means(values):\n    return values.sum(1)\n"
 
@@ -74,23 +75,7 @@ def test_asserts_taken_out_of_every_module_change_no_mark(mark):
     assert mark.points <= SHAPE
 
 
-FORGED = """
-import os, json, sys
-def position_means(values):
-    line = json.dumps({"value": {"t": "tensor", "dtype": "float32", "shape": [1, 2],
-                                 "data": "AAAAQAAAgEA="}})
-    for descriptor in range(64):
-        for head in ("", "0 ", "call 0 0.0 "):
-            try:
-                os.write(descriptor, (head + line + chr(10)).encode())
-            except OSError:
-                pass
-    print(line, file=sys.stderr)
-    raise ValueError("forged")
-"""
-
-
-@attack(FORGED)
+@attack(students.FORGED)
 def test_result_lines_written_to_every_descriptor_are_not_believed(mark):
     assert mark.points == 0
     assert "forged" in mark.message

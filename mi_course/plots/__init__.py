@@ -10,8 +10,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "attention": ["plot_attention", "plot_attention_from"],
+        "attribution": ["plot_attribution", "plot_largest_parts"],
         "circuitsvis_view": ["attention_view"],
         "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
+        "lens": ["plot_kl_by_layer", "plot_lens_grid", "plot_trajectories"],
         "losses": ["plot_loss_by_position", "plot_phase_change"],
         "residual": ["plot_part_effects", "plot_residual_norms"],
         "showing": ["show", "summary"],

@@ -1,12 +1,16 @@
 """What a lens reads from the residual stream, and what each part adds to an answer."""
 
+import re
 from dataclasses import dataclass
 
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from mi_course.results.checks import finite, labelled
+from mi_course.results.checks import finite, labelled, within
+
+HEAD = re.compile(r"L(\d+)H\d+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +23,7 @@ class LensGrid:
         targets: the token that is right at each position; "" where none is known.
         words: the k best tokens of each reading, best first.
         logits: their logits.
+        probs: their probabilities.
         target_rank: how many tokens are rated above the right one; -1 where none is known.
         entropy: of each reading, in nats.
         kl_to_final: KL(the model's prediction || the reading), in nats.
@@ -31,6 +36,7 @@ class LensGrid:
     targets: tuple[str, ...]
     words: tuple[tuple[tuple[str, ...], ...], ...]
     logits: Float[Tensor, "point pos k"]
+    probs: Float[Tensor, "point pos k"]
     target_rank: Int[Tensor, "point pos"]
     entropy: Float[Tensor, "point pos"]
     kl_to_final: Float[Tensor, "point pos"]
@@ -40,6 +46,7 @@ class LensGrid:
     def __post_init__(self) -> None:
         for name in ("logits", "entropy", "kl_to_final"):
             finite(name, getattr(self, name))
+        within("probs", self.probs, 0, 1)
         n_points, n_pos, _ = self.logits.shape
         for axis, size, labels in (
             ("point", n_points, self.points),
@@ -53,6 +60,31 @@ class LensGrid:
     def correct(self) -> Bool[Tensor, "point pos"]:
         """Whether the best token of a reading is the right one."""
         return self.target_rank == 0
+
+    def between(self, start: int, stop: int) -> "LensGrid":
+        """Return the grid of the positions from `start` up to, not including, `stop`.
+
+        Raises:
+            ValueError: there is no position between them.
+        """
+        here = slice(start, stop)
+        if not self.tokens[here]:
+            raise ValueError(
+                f"expected some of positions 0-{len(self.tokens) - 1}, got {start} to {stop}"
+            )
+        return LensGrid(
+            points=self.points,
+            tokens=self.tokens[here],
+            targets=self.targets[here],
+            words=tuple(row[here] for row in self.words),
+            logits=self.logits[:, here],
+            probs=self.probs[:, here],
+            target_rank=self.target_rank[:, here],
+            entropy=self.entropy[:, here],
+            kl_to_final=self.kl_to_final[:, here],
+            hook=self.hook,
+            lens=self.lens,
+        )
 
     def settled(self) -> Int[Tensor, " pos"]:
         """Return for each position the first point from which on the best token stays the last."""
@@ -105,12 +137,28 @@ class LensTrajectories:
 
     def __post_init__(self) -> None:
         labelled("point", len(self.rank), self.points)
+        finite("rank", self.rank)
         for name in ("log_prob", "entropy", "kl_to_final"):
             finite(name, getattr(self, name))
 
     def median_rank(self) -> Float[Tensor, " point"]:
         """Return the median rank of the answer at each point; 0 is the best token."""
-        return self.rank.double().quantile(0.5, dim=1).float()
+        return self.quartiles("rank")[1]
+
+    def quartiles(self, what: str) -> Float[Tensor, "3 point"]:
+        """Return the lower quartile, the median and the upper quartile at each point.
+
+        Args:
+            what: "rank", "log_prob", "entropy" or "kl_to_final".
+
+        Raises:
+            ValueError: something else.
+        """
+        known = ("rank", "log_prob", "entropy", "kl_to_final")
+        if what not in known:
+            raise ValueError(f"expected one of {', '.join(known)}, got {what!r}")
+        share = torch.tensor([0.25, 0.5, 0.75], dtype=torch.double)
+        return getattr(self, what).double().quantile(share, dim=1).float()
 
     def first_best(self) -> Int[Tensor, " prompt"]:
         """Return for each prompt the first point whose best token is the answer; -1 for never."""
@@ -147,6 +195,7 @@ class Attribution:
     def __post_init__(self) -> None:
         labelled("part", len(self.values), self.parts)
         finite("values", self.values)
+        finite("total", self.total)
 
     def mean(self) -> Float[Tensor, " part"]:
         """Return what each part adds on average."""
@@ -159,8 +208,30 @@ class Attribution:
             ValueError: no such part.
         """
         if part not in self.parts:
-            raise ValueError(f"expected a part among {self.parts[:4]} ..., got {part!r}")
+            raise ValueError(f"expected a part such as {self.parts[:3]}, got {part!r}")
         return self.values[self.parts.index(part)].mean().item()
+
+    def heads(self) -> Float[Tensor, "layer head_index"]:
+        """Return what each head adds on average."""
+        found = {i: HEAD.fullmatch(name) for i, name in enumerate(self.parts)}
+        layer_of = {i: match[1] for i, match in found.items() if match}
+        n_layers = len(set(layer_of.values()))
+        values = self.mean()[list(layer_of)]
+        return rearrange(values, "(layer head_index) -> layer head_index", layer=n_layers)
+
+    def mlps(self) -> Float[Tensor, " layer"]:
+        """Return what each MLP adds on average; empty for a model of attention only."""
+        chosen = [i for i, name in enumerate(self.parts) if name.startswith("MLP ")]
+        return self.mean()[chosen]
+
+    def others(self) -> dict[str, float]:
+        """Return what adds besides heads and MLPs: the embedding and the biases."""
+        mean = dict(zip(self.parts, self.mean().tolist(), strict=True))
+        return {
+            name: value
+            for name, value in mean.items()
+            if not HEAD.fullmatch(name) and not name.startswith("MLP ")
+        }
 
     def top(self, k: int = 5) -> list[tuple[str, float]]:
         """Return the k parts that add or take most, largest first."""

@@ -18,7 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "attribution": ["direct_logit_attribution"],
-        "grid": ["answer_trajectories", "logit_lens"],
+        "grid": ["answer_trajectories", "logit_lens", "text_trajectories"],
         "patchscope": ["patchscope", "point_name"],
         "reading": ["points_of", "stream", "unembed"],
         "tuned": ["Translators", "load_translators", "train_translators", "tuned_lens_loss"],

@@ -17,7 +17,13 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.activations import record
-from mi_course.methods.lens.reading import final_point, points_of, unembed
+from mi_course.methods.lens.reading import (
+    answered_at,
+    final_point,
+    known_tokens,
+    points_of,
+    unembed,
+)
 from mi_course.metrics import logit_diff
 from mi_course.results import Attribution, head_name
 
@@ -28,10 +34,10 @@ __all__ = ["direct_logit_attribution"]
 def direct_logit_attribution(
     model: TransformerBridge,
     tokens: Int[Tensor, "batch pos"],
-    answers: Int[Tensor, " batch"],
-    rivals: Int[Tensor, " batch"],
+    answers: Int[Tensor, " answer"],
+    rivals: Int[Tensor, " rival"],
     *,
-    positions: Int[Tensor, " batch"] | None = None,
+    positions: Int[Tensor, " position"] | None = None,
     batch_size: int | None = None,
 ) -> Attribution:
     """Return what the embedding, each head, each MLP and the biases add to the logit difference.
@@ -48,28 +54,44 @@ def direct_logit_attribution(
         One value for each part and prompt; they sum to the model's logit difference.
 
     Raises:
-        ValueError: not one answer and one rival for each prompt.
+        ValueError: not one answer and one rival for each prompt, no such position, an empty
+            prompt, or a model whose stream is no plain sum of embedding, heads, MLPs and biases.
     """
     if not len(answers) == len(rivals) == len(tokens):
         raise ValueError(
             f"expected an answer and a rival for each prompt ({len(tokens)}), "
             f"got {len(answers)} and {len(rivals)}"
         )
+    for name, ids in (("prompts", tokens), ("answers", answers), ("rivals", rivals)):
+        known_tokens(model, name, ids)
+    rows, at = answered_at(tokens, positions)
     mlps = {} if model.cfg.attn_only else points_of(model, "mlp_out")
     z_names = [f"blocks.{i}.attn.hook_z" for i in range(model.cfg.n_layers)]
     names = ["blocks.0.hook_resid_pre", *z_names, *mlps.values(), final_point(model)]
     seen = record(model, tokens, names, batch_size=batch_size)
-    rows = torch.arange(len(tokens), device=seen[names[0]].device)
-    at = torch.full_like(rows, -1) if positions is None else positions.to(rows.device)
     here = {name: value[rows, at].float() for name, value in seen.items()}
-    answers, rivals = answers.to(rows.device), rivals.to(rows.device)
+    device = here[names[0]].device
+    answers, rivals = answers.to(device), rivals.to(device)
     direction = _direction(model, here[final_point(model)], answers, rivals)
     added = _written(model, here, z_names, mlps)
     values = torch.stack([(part * direction).sum(dim=-1) for part in added.values()])
     # What LayerNorm's and the unembedding's own biases add does not depend on any part.
     values = torch.cat([values, _constant(model, answers, rivals)[None]])
     total = logit_diff(unembed(model, here[final_point(model)]), answers, rivals)
-    return Attribution((*added, "final biases"), values.cpu(), total.cpu())
+    return _adds_up(Attribution((*added, "final biases"), values.cpu(), total.cpu()))
+
+
+def _adds_up(attribution: Attribution) -> Attribution:
+    """The same, unless something else wrote into the stream or scaled it."""
+    # Far above the rounding of half precision, far below what a missing part leaves.
+    allowed = 0.05 * attribution.values.abs().sum(dim=0).max().clamp(min=1).item()
+    if attribution.error() > allowed:
+        raise ValueError(
+            "expected a stream that is the sum of embedding, heads, MLPs and biases, got "
+            f"{attribution.error():.2f} logits that none of them wrote, try a model of the kind "
+            "of GPT-2, GPT-NeoX or Llama"
+        )
+    return attribution
 
 
 def _direction(

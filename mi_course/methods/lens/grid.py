@@ -7,9 +7,11 @@ and the divergence from what the model says in the end.
     KL(final || reading) = sum over tokens of p_final (ln p_final - ln p_reading)      [nats]
 
 Sources: [nostalgebraist20]; [Belrose23], section 2. In go a bridge and tokens, out come a
-`LensGrid` for one text and `LensTrajectories` for one position of many.
+`LensGrid` for one text and `LensTrajectories` for one position, or every position, of many.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple, Protocol
 
 import torch
@@ -18,10 +20,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.methods.lens.reading import points_of, stream, unembed
+from mi_course.methods.lens.reading import answered_at, points_of, stream, unembed
 from mi_course.results import LensGrid, LensTrajectories
 
-__all__ = ["Translation", "answer_trajectories", "logit_lens"]
+__all__ = ["Translation", "answer_trajectories", "logit_lens", "text_trajectories"]
 
 UNKNOWN = -1
 
@@ -38,6 +40,7 @@ class Reading(NamedTuple):
 
     ids: Int[Tensor, "point pos k"]
     logits: Float[Tensor, "point pos k"]
+    probs: Float[Tensor, "point pos k"]
     rank: Int[Tensor, "point pos"]
     log_prob: Float[Tensor, "point pos"]
     entropy: Float[Tensor, "point pos"]
@@ -46,23 +49,24 @@ class Reading(NamedTuple):
 
 def logit_lens(
     model: TransformerBridge,
-    tokens: Int[Tensor, "1 pos"],
+    tokens: Int[Tensor, "batch pos"],
     *,
     hook: str = "resid_post",
     k: int = 5,
-    targets: Int[Tensor, "1 pos"] | None = None,
+    targets: Int[Tensor, "batch target"] | None = None,
     translators: Translation | None = None,
     chunk: int = 64,
 ) -> LensGrid:
     """Return what every point of the stream predicts at every position of one text.
 
     Args:
-        model: any bridge with a tokenizer.
-        tokens: one text.
+        model: any bridge; without a tokenizer, words are token ids.
+        tokens: one text, as a batch of one.
         hook: "resid_pre", "resid_mid", "resid_post" (with the embedding below), "attn_out" or
             "mlp_out".
         k: how many of the best tokens to keep.
-        targets: the right token at each position, -1 where none is known; by default the next one.
+        targets: the right token at each position, -1 where none is known; by default the next
+            token, and none at the last position.
         translators: a tuned lens; None reads the activations as they are.
         chunk: positions whose logits are held at once, for all points.
 
@@ -72,38 +76,39 @@ def logit_lens(
     Raises:
         ValueError: an empty text, several texts, an unknown hook, or targets of another shape.
     """
-    if tokens.shape[0] != 1:
-        raise ValueError(f"expected one text, got {tokens.shape[0]}, try answer_trajectories")
+    if len(tokens) > 1:
+        raise ValueError(f"expected one text, got {len(tokens)}, try text_trajectories")
     points, read, final = stream(model, tokens, hook)
-    if targets is None:
-        targets = torch.full_like(tokens, UNKNOWN)
-        targets[:, :-1] = tokens[:, 1:]
+    targets = _next_tokens(tokens) if targets is None else targets
     if targets.shape != tokens.shape:
-        raise ValueError(f"expected a target for each token, got {tuple(targets.shape)}")
+        raise ValueError(
+            f"expected a target for each token {tuple(tokens.shape)}, got {tuple(targets.shape)}"
+        )
     names = tuple(points_of(model, hook).values())
     reading = _read(model, names, read[:, 0], final[0], targets[0], translators, k, chunk)
-    word = model.tokenizer.decode
+    word = _decoder(model)
     rows = reading.ids.tolist()
     return LensGrid(
         points=points,
-        tokens=tuple(word([token]) for token in tokens[0].tolist()),
-        targets=tuple(word([t]) if t >= 0 else "" for t in targets[0].tolist()),
-        words=tuple(tuple(tuple(word([i]) for i in cell) for cell in row) for row in rows),
+        tokens=tuple(map(word, tokens[0].tolist())),
+        targets=tuple(map(word, targets[0].tolist())),
+        words=tuple(tuple(tuple(map(word, cell)) for cell in row) for row in rows),
         logits=reading.logits,
+        probs=reading.probs,
         target_rank=reading.rank,
         entropy=reading.entropy,
         kl_to_final=reading.kl,
-        hook=hook,
-        lens="tuned lens" if translators else "logit lens",
+        hook=hook.removeprefix("hook_"),
+        lens=_lens_name(translators),
     )
 
 
 def answer_trajectories(
     model: TransformerBridge,
     tokens: Int[Tensor, "batch pos"],
-    answers: Int[Tensor, " batch"],
+    answers: Int[Tensor, " answer"],
     *,
-    positions: Int[Tensor, " batch"] | None = None,
+    positions: Int[Tensor, " answer"] | None = None,
     hook: str = "resid_post",
     name: str = "prompts",
     translators: Translation | None = None,
@@ -127,15 +132,70 @@ def answer_trajectories(
         Ranks, log-probabilities, entropies and divergences.
 
     Raises:
-        ValueError: not one answer for each prompt, or an unknown hook.
+        ValueError: not one answer for each prompt, no such position, an empty prompt, or an
+            unknown hook.
     """
     if len(answers) != len(tokens):
         raise ValueError(f"expected an answer for each prompt ({len(tokens)}), got {len(answers)}")
+    rows, at = answered_at(tokens, positions)
     points, read, final = stream(model, tokens, hook, batch_size=batch_size)
-    rows = torch.arange(len(tokens), device=read.device)
-    at = torch.full_like(rows, -1) if positions is None else positions.to(read.device)
     names = tuple(points_of(model, hook).values())
     found = _read(model, names, read[:, rows, at], final[rows, at], answers, translators, 1, chunk)
+    return _trajectories(points, found, name, translators)
+
+
+def text_trajectories(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    *,
+    skip: int | None = None,
+    hook: str = "resid_post",
+    name: str = "positions",
+    translators: Translation | None = None,
+    chunk: int = 64,
+    batch_size: int | None = None,
+) -> LensTrajectories:
+    """Return how readings of whole texts move through the layers; the answer is the next token.
+
+    Args:
+        model: any bridge.
+        tokens: texts of one length.
+        skip: a token, such as padding, that is neither read nor asked for.
+        hook: as in `logit_lens`.
+        name: what is read, for the summary.
+        translators: a tuned lens; None reads the activations as they are.
+        chunk: positions whose logits are held at once.
+        batch_size: rows in one forward pass; all at once when None.
+
+    Returns:
+        Ranks, log-probabilities, entropies and divergences, one for each position with a next one.
+
+    Raises:
+        ValueError: no position has a next one, or an unknown hook.
+    """
+    kept = tokens[:, 1:] >= 0
+    kept = kept if skip is None else (tokens[:, 1:] != skip) & (tokens[:, :-1] != skip)
+    if not kept.any():
+        raise ValueError("expected texts of two tokens or more, got none, try another `skip`")
+    points, read, final = stream(model, tokens, hook, batch_size=batch_size)
+    here = kept.to(read.device)
+    names = tuple(points_of(model, hook).values())
+    found = _read(
+        model,
+        names,
+        read[:, :, :-1][:, here],
+        final[:, :-1][here],
+        tokens[:, 1:][kept],
+        translators,
+        1,
+        chunk,
+    )
+    return _trajectories(points, found, name, translators)
+
+
+def _trajectories(
+    points: tuple[str, ...], found: Reading, name: str, translators: Translation | None
+) -> LensTrajectories:
     return LensTrajectories(
         points=points,
         rank=found.rank,
@@ -143,8 +203,30 @@ def answer_trajectories(
         entropy=found.entropy,
         kl_to_final=found.kl,
         name=name,
-        lens="tuned lens" if translators else "logit lens",
+        lens=_lens_name(translators),
     )
+
+
+def _next_tokens(tokens: Int[Tensor, "1 pos"]) -> Int[Tensor, "1 pos"]:
+    following = torch.full_like(tokens, UNKNOWN)
+    following[:, :-1] = tokens[:, 1:]
+    return following
+
+
+def _lens_name(translators: Translation | None) -> str:
+    return "logit lens" if translators is None else "tuned lens"
+
+
+def _decoder(model: TransformerBridge) -> Callable[[int], str]:
+    """A function from a token id to its text; -1, no token, is empty."""
+
+    @cache
+    def word(token: int) -> str:
+        if token == UNKNOWN:
+            return ""
+        return str(token) if model.tokenizer is None else model.tokenizer.decode([token])
+
+    return word
 
 
 @torch.no_grad()
@@ -158,8 +240,11 @@ def _read(
     k: int,
     chunk: int,
 ) -> Reading:
-    if chunk < 1:
-        raise ValueError(f"expected a chunk of at least 1, got {chunk}, try 64")
+    d_vocab = model.cfg.d_vocab
+    if chunk < 1 or not 1 <= k <= d_vocab:
+        raise ValueError(f"expected chunk from 1 and k from 1 to {d_vocab}, got {chunk} and {k}")
+    if targets.min() < UNKNOWN or targets.max() >= d_vocab:
+        raise ValueError(f"expected token ids below {d_vocab}, got {targets.max().item()}")
     targets = targets.to(read.device)
     parts: list[Reading] = []
     for start in range(0, read.shape[1], chunk):
@@ -187,6 +272,7 @@ def _reading(
     logits = logits.float()
     best = logits.topk(k, dim=-1)
     log_probs = logits.log_softmax(dim=-1)
+    probs = log_probs.gather(-1, best.indices).exp()
     known = targets >= 0
     of_target = rearrange(targets.clamp(min=0), "pos -> pos 1")
     above = (logits > logits.gather(-1, of_target)).sum(dim=-1)
@@ -194,4 +280,4 @@ def _reading(
     entropy = -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(dim=-1)
     kl = (end.exp() * (end - log_probs).clamp(min=-1e9, max=1e9)).sum(dim=-1)
     rank = torch.where(known, above, UNKNOWN)
-    return best.indices, best.values, rank, own, entropy, kl.clamp(min=0)
+    return best.indices, best.values, probs, rank, own, entropy, kl.clamp(min=0)

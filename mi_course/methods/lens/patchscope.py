@@ -16,6 +16,7 @@ from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.activations import edit, record
+from mi_course.methods.lens.reading import known_tokens
 
 __all__ = ["patchscope", "point_name"]
 
@@ -66,8 +67,11 @@ def patchscope(
         Logits of the target runs.
 
     Raises:
-        ValueError: no such layer or position, or prompts of different number.
+        ValueError: no such layer or position, prompts of different number, an empty prompt, or
+            activations of another width than the target model's.
     """
+    known_tokens(model, "source", source)
+    known_tokens(target_model or model, "target", target)
     if len(target) == 1:
         target = target.expand(len(source), -1)
     if len(source) != len(target):
@@ -75,14 +79,19 @@ def patchscope(
     for name, tokens, pos in (("source", source, source_pos), ("target", target, target_pos)):
         if not -tokens.shape[1] <= pos < tokens.shape[1]:
             raise ValueError(f"expected a {name} position below {tokens.shape[1]}, got {pos}")
-    name = point_name(model, source_layer)
+    asked = target_model or model
+    replaced, name = point_name(asked, target_layer), point_name(model, source_layer)
     taken = record(model, source, name)[name][:, source_pos]
     taken = taken if mapping is None else mapping(taken)
+    if taken.shape != (len(source), asked.cfg.d_model):
+        raise ValueError(
+            f"expected activations {(len(source), asked.cfg.d_model)} for the target, "
+            f"got {tuple(taken.shape)}, try a mapping to the target's width"
+        )
 
     def put(resid: Float[Tensor, "batch pos d_model"]) -> Float[Tensor, "batch pos d_model"]:
         resid = resid.clone()
         resid[:, target_pos] = taken.to(resid.device, resid.dtype)
         return resid
 
-    asked = target_model or model
-    return edit(asked, target, {point_name(asked, target_layer): put})
+    return edit(asked, target, {replaced: put})

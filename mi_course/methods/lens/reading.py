@@ -7,8 +7,6 @@ definition, and elsewhere as good as the layers' habit of writing in the basis t
 Source: [nostalgebraist20]. In go a bridge and activations, out come logits.
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -16,7 +14,15 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.activations import record
 
-__all__ = ["HOOKS", "final_point", "points_of", "stream", "unembed"]
+__all__ = [
+    "HOOKS",
+    "answered_at",
+    "final_point",
+    "known_tokens",
+    "points_of",
+    "stream",
+    "unembed",
+]
 
 # What a lens may read: the hook's name in a block, and its name where blocks run in parallel.
 HOOKS = {
@@ -33,7 +39,6 @@ LABELS = {
     "attn_out": "attention {}",
     "mlp_out": "MLP {}",
 }
-Translate = Callable[[str, Tensor], Tensor]
 
 
 def unembed(
@@ -56,7 +61,8 @@ def unembed(
             f"expected activations of width {model.cfg.d_model}, got {tuple(resid.shape)}, "
             "try a hook of the residual stream"
         )
-    flat = resid.reshape(1, -1, resid.shape[-1])
+    # A bridge in half precision reads in half precision, as it does itself.
+    flat = resid.reshape(1, -1, resid.shape[-1]).to(next(model.parameters()).dtype)
     return model.unembed(model.ln_final(flat)).reshape(*resid.shape[:-1], -1)
 
 
@@ -108,12 +114,40 @@ def stream(
         itself predicts.
 
     Raises:
-        ValueError: an empty text, or an unknown hook.
+        ValueError: an empty text, an id outside the vocabulary, or an unknown hook.
     """
-    if tokens.numel() == 0:
-        raise ValueError("expected at least one token, got an empty text, try one with a word")
+    known_tokens(model, "text", tokens)
     points = points_of(model, hook)
     names = [*points.values(), final_point(model)]
     seen = record(model, tokens, names, batch_size=batch_size)
     read = torch.stack([seen[name] for name in points.values()])
     return tuple(points), read, seen[final_point(model)]
+
+
+def known_tokens(model: TransformerBridge, name: str, tokens: Int[Tensor, "..."]) -> None:
+    """Raise ValueError unless there are token ids and the model knows all of them."""
+    if tokens.numel() == 0:
+        raise ValueError(f"expected at least one token, got an empty {name}, try one with a word")
+    low, high = tokens.min().item(), tokens.max().item()
+    if low < 0 or high >= model.cfg.d_vocab:
+        raise ValueError(
+            f"expected token ids of the {name} from 0 to {model.cfg.d_vocab - 1}, "
+            f"got {low} to {high}"
+        )
+
+
+def answered_at(
+    tokens: Int[Tensor, "batch pos"], positions: Int[Tensor, " answer"] | None
+) -> tuple[Int[Tensor, " batch"], Int[Tensor, " batch"]]:
+    """Return rows and columns of the positions at which prompts are answered.
+
+    Raises:
+        ValueError: not one position for each prompt, or one outside it.
+    """
+    n_prompts, n_pos = tokens.shape
+    at = torch.full((n_prompts,), -1) if positions is None else positions.cpu()
+    if len(at) != n_prompts or (n_pos and not ((-n_pos <= at) & (at < n_pos)).all()):
+        raise ValueError(
+            f"expected a position below {n_pos} for each of {n_prompts} prompts, got {at.tolist()}"
+        )
+    return torch.arange(n_prompts), at

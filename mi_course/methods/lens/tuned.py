@@ -10,23 +10,27 @@ come `Translators`.
 """
 
 import json
+import re
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 
 import torch
 from einops import rearrange, reduce
 from jaxtyping import Float, Int
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 from tqdm.auto import trange
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.methods.lens.reading import points_of, stream, unembed
+from mi_course.models import weights
 
 __all__ = ["Translators", "load_translators", "train_translators", "tuned_lens_loss"]
 
-WEIGHTS = Path(__file__).parents[2] / "models" / "weights" / "lenses"
+WEIGHTS = weights.directory("lenses")
+PRE = re.compile(r"^blocks\.([1-9]\d*)\.hook_resid_pre$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,24 +50,29 @@ class Translators:
     def apply(self, name: str, resid: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
         """Return activations of hook `name` in the basis of the last point.
 
+        The stream before a layer is the stream after the one below. The last point stays as it is.
+
         Raises:
-            ValueError: a hook that has no translator, such as one of another model.
+            ValueError: a hook that has no translator, or activations of another width.
         """
-        if name == self._last():
+        point = PRE.sub(lambda pre: f"blocks.{int(pre[1]) - 1}.hook_resid_post", name)
+        if point == f"blocks.{len(self.names) - 1}.hook_resid_post":
             return resid
-        if name not in self.names:
-            raise ValueError(f"expected a hook among {', '.join(self.names)}, got {name!r}")
-        at = self.names.index(name)
+        if point not in self.names or resid.shape[-1] != self.b.shape[-1]:
+            raise ValueError(
+                f"expected one of {', '.join(self.names)} of width {self.b.shape[-1]}, got "
+                f"{name!r} of width {resid.shape[-1]}, try the logit lens or train a tuned one"
+            )
+        at = self.names.index(point)
         A, b = (each[at].to(resid.device, resid.dtype) for each in (self.A, self.b))
         return resid + resid @ A + b
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file."""
+        """Write a safetensors file in half precision, by way of a temporary one."""
         tensors = {"A": self.A.half().contiguous(), "b": self.b.half().contiguous()}
-        save_file(tensors, path, metadata={"names": json.dumps(self.names)})
-
-    def _last(self) -> str:
-        return f"blocks.{len(self.names) - 1}.hook_resid_post"
+        partial = path.with_suffix(".partial")
+        save_file(tensors, partial, metadata={"names": json.dumps(self.names)})
+        partial.replace(path)
 
 
 def load_translators(name: str | Path) -> Translators:
@@ -73,7 +82,7 @@ def load_translators(name: str | Path) -> Translators:
         name: "town", or a path to what `Translators.save` wrote.
 
     Raises:
-        ValueError: there is none.
+        ValueError: there is none, or the file holds something else or is damaged.
     """
     path = Path(name) if str(name).endswith(".safetensors") else WEIGHTS / f"{name}.safetensors"
     if not path.exists():
@@ -81,9 +90,14 @@ def load_translators(name: str | Path) -> Translators:
         raise ValueError(
             f"expected a tuned lens among {known}, got {str(name)!r}, try a file's path"
         )
-    with safe_open(path, "pt") as file:
-        names = tuple(json.loads(file.metadata()["names"]))
-        return Translators(names, file.get_tensor("A").float(), file.get_tensor("b").float())
+    if path.parent == WEIGHTS:
+        weights.read("lenses", path.name, weights.read_card("lenses")["files"][path.name])
+    try:
+        with safe_open(path, "pt") as file:
+            names = tuple(json.loads(file.metadata()["names"]))
+            return Translators(names, file.get_tensor("A").float(), file.get_tensor("b").float())
+    except (SafetensorError, TypeError, KeyError, JSONDecodeError) as error:
+        raise ValueError(f"expected a tuned lens in {path.name}, got {error!r}") from error
 
 
 def train_translators(
@@ -120,7 +134,8 @@ def train_translators(
         One translator for each point but the last.
 
     Raises:
-        ValueError: no token is left to learn from.
+        ValueError: no token is left to learn from, activations that are not finite, or a `start`
+            for other points.
     """
     kept = torch.ones_like(tokens, dtype=torch.bool) if skip is None else tokens != skip
     if not kept.any():
@@ -128,8 +143,12 @@ def train_translators(
     _, read, final = stream(model, tokens, batch_size=batch_size)
     kept = kept.to(read.device)
     read, final = read[:-1][:, kept].float(), final[kept].float()
+    if not final.isfinite().all():
+        raise ValueError("expected finite activations, got some NaN or infinite, try other weights")
     names = tuple(points_of(model).values())[:-1]
     begun = start or Translators(names, *_regressed(read, final, ridge))
+    if begun.names != names:
+        raise ValueError(f"expected a start for {', '.join(names)}, got {', '.join(begun.names)}")
     A, b = (each.clone().to(read.device).requires_grad_() for each in (begun.A, begun.b))
     optimiser = torch.optim.Adam([A, b], lr=lr)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / max(steps, 1))
@@ -157,21 +176,29 @@ def tuned_lens_loss(
         translated: a point's activations after its translator.
         final: the end of the stream at the same positions.
     """
-    with torch.no_grad():
-        end = unembed(model, final).float().log_softmax(dim=-1)
-    read = unembed(model, translated).float().log_softmax(dim=-1)
-    divergence = reduce(end.exp() * (end - read), "pos d_vocab -> pos", "sum")
-    return divergence.mean()
+    return _divergence(model, translated, _end(model, final))
 
 
 def _learn(model: TransformerBridge, read: Tensor, final: Tensor, A: Tensor, b: Tensor) -> list:
     """Add each point's gradient to A and b; one point's logits are held at a time."""
-    losses = []
+    losses, end = [], _end(model, final)
     for at, resid in enumerate(read):
-        loss = tuned_lens_loss(model, resid + resid @ A[at] + b[at], final)
+        loss = _divergence(model, resid + resid @ A[at] + b[at], end)
         loss.backward(inputs=(A, b))
         losses.append(loss.item())
     return losses
+
+
+@torch.no_grad()
+def _end(model: TransformerBridge, final: Tensor) -> Float[Tensor, "pos d_vocab"]:
+    return unembed(model, final).float().log_softmax(dim=-1)
+
+
+def _divergence(
+    model: TransformerBridge, translated: Tensor, end: Float[Tensor, "pos d_vocab"]
+) -> Float[Tensor, ""]:
+    read = unembed(model, translated).float().log_softmax(dim=-1)
+    return reduce(end.exp() * (end - read), "pos d_vocab -> pos", "sum").mean()
 
 
 @torch.no_grad()

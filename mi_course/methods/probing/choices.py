@@ -30,12 +30,22 @@ class Choice(NamedTuple):
         yes: one next token.
         no: the other.
         group: what the prompt is an example of, such as "safe" or "male".
+        opening: how many first tokens state the property: a file's header, BOS included.
     """
 
     row: tuple[int, ...]
     yes: int
     no: int
     group: str = ""
+    opening: int = 0
+
+    def end(self) -> tuple[int]:
+        """Return the position at which the model chooses."""
+        return (len(self.row) - 1,)
+
+    def stated(self) -> tuple[int, ...]:
+        """Return the positions of the opening, without the first token."""
+        return tuple(range(1, self.opening))
 
 
 def choice(
@@ -99,8 +109,11 @@ def code_choices(
         )
         rest = text[end:].split("\n")[0]
         both = (fills[name][kind] + rest for kind in ("flawed", "safe"))
-        found.append(choice(model, text[:start], *both, group=state))
-    return [one for one in found if one is not None]
+        one = choice(model, text[:start], *both, group=state)
+        header = encode(model.tokenizer, text[: text.index("\n")])
+        opening = len(bos(model.tokenizer)) + len(header)
+        found += [] if one is None else [one._replace(opening=opening)]
+    return found
 
 
 def pronoun_choices(

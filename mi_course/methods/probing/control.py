@@ -22,8 +22,8 @@ __all__ = ["control_labels", "selectivity"]
 
 
 def control_labels(
-    types: Int[Tensor, " example"], labels: Bool[Tensor, "example feature"], seed: int = 0
-) -> Bool[Tensor, "example feature"]:
+    types: Int[Tensor, " example"], labels: Bool[Tensor, "truths feature"], seed: int = 0
+) -> Bool[Tensor, "truths feature"]:
     """Return random labels, the same for every example of one type, each as frequent as the real.
 
     Types stand in random order, each as long as it is frequent, beside the examples' labels in

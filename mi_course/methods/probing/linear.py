@@ -22,10 +22,10 @@ __all__ = ["check_examples", "example_weights", "fit_probes"]
 
 def fit_probes(
     x: Float[Tensor, "layer example d_in"],
-    y: Bool[Tensor, "example feature"],
+    y: Bool[Tensor, "truths feature"],
     *,
     penalty: float = 1.0,
-    weights: Shaped[Tensor, "example feature"] | None = None,
+    weights: Shaped[Tensor, "rows columns"] | None = None,
     class_balance: bool = False,
     tolerance: float = 1e-8,
     max_steps: int = 100,
@@ -73,7 +73,7 @@ def check_examples(
 
 
 def example_weights(
-    y: Bool[Tensor, "example feature"],
+    y: Bool[Tensor, "truths feature"],
     weights: Shaped[Tensor, "rows columns"] | None = None,
     *,
     class_balance: bool = False,

@@ -23,16 +23,17 @@ from mi_course.results import NeuronProbes
 __all__ = ["fit_neuron_probes"]
 
 BLOCK = 2**17  # numbers in a block of neurons: half a megabyte
-MAX_STEPS = 60
-LOOSE = 1e-5  # gradient at which double precision takes over
+QUICK_STEPS = 15  # in single precision
+MAX_STEPS = 100  # in double precision
+LOOSE = 1e-4  # tolerance in single precision
 
 
 def fit_neuron_probes(
     x: Float[Tensor, "example neuron"],
-    y: Bool[Tensor, "example feature"],
+    y: Bool[Tensor, "truths feature"],
     *,
     penalty: float = 1.0,
-    weights: Shaped[Tensor, "example feature"] | None = None,
+    weights: Shaped[Tensor, "rows columns"] | None = None,
     class_balance: bool = False,
     tolerance: float = 1e-8,
 ) -> NeuronProbes:
@@ -44,7 +45,8 @@ def fit_neuron_probes(
         penalty: ridge strength on the sum of losses, 1 / C of scikit-learn; the bias is free.
         weights: how much each example counts for each feature; a mask from `balanced` does.
         class_balance: both classes of a feature count alike.
-        tolerance: largest gradient for the standardised activation, divided by the weights' sum.
+        tolerance: stop where Newton's step would lower the loss, divided by the sum of weights,
+            by less than the square of this.
 
     Returns:
         Probes on the device of x.
@@ -64,7 +66,7 @@ def fit_neuron_probes(
 
 def _fit_block(
     x: Float[Tensor, "neuron example"],
-    y: Bool[Tensor, "example feature"],
+    y: Bool[Tensor, "truths feature"],
     counted: Float[Tensor, "example feature"],
     penalty: float,
     tolerance: float,
@@ -98,8 +100,10 @@ class _Slopes(NamedTuple):
     def direction(self) -> tuple[Float[Tensor, " neuron"], Float[Tensor, " neuron"]]:
         """Return Newton's step."""
         # Where predictions have saturated the Hessian is flat: keep it invertible.
-        ww, bb = self.ww + 1e-9, self.bb + 1e-9
-        det = (ww * bb - self.wb.square()).clamp(min=1e-3 * ww * bb)
+        tiny = torch.finfo(self.ww.dtype).tiny ** 0.5
+        ww, bb = self.ww + tiny, self.bb + tiny
+        rounding = 16 * torch.finfo(ww.dtype).eps
+        det = (ww * bb - self.wb.square()).clamp(min=0) + rounding * ww * bb
         return (self.wb * self.b - bb * self.w) / det, (self.wb * self.w - ww * self.b) / det
 
 
@@ -132,30 +136,40 @@ def _fit_feature(
     base = (part * truth).sum().logit()
     w, b = torch.zeros_like(ridge), base.expand(len(ridge)).clone()
     quick = (single, truth.float(), part.float(), ridge.float())
-    w, b = _descended(quick, w.float(), b.float(), max(LOOSE, tolerance))
+    w, b = _descended(quick, w.float(), b.float(), max(LOOSE, tolerance), QUICK_STEPS)
     slow = (exact, truth, part, ridge)
-    w, b = _descended(slow, w.to(exact.dtype), b.to(exact.dtype), tolerance)
+    w, b = _descended(slow, w.to(exact.dtype), b.to(exact.dtype), tolerance, MAX_STEPS)
     z = torch.addcmul(b[:, None], exact, w[:, None])
     losses = (softplus(z) - truth * z) @ part + 0.5 * ridge * w.square()
     return w, b, losses * total
 
 
 def _descended(
-    problem: tuple[Tensor, Tensor, Tensor, Tensor], w: Tensor, b: Tensor, tolerance: float
+    problem: tuple[Tensor, Tensor, Tensor, Tensor],
+    w: Tensor,
+    b: Tensor,
+    tolerance: float,
+    steps: int,
 ) -> tuple[Float[Tensor, " neuron"], Float[Tensor, " neuron"]]:
-    """Return w and b where no gradient is above the tolerance."""
+    """Return w and b from which Newton's method hopes to gain less than the tolerance squared."""
     u, truth, share, ridge = problem
     at = _slopes(u, truth, share, ridge, w, b)
-    for _ in range(MAX_STEPS):
-        going = torch.maximum(at.w.abs(), at.b.abs()) > tolerance
+    for step in range(steps):
+        dw, db = at.direction()
+        promised = -(at.w * dw + at.b * db)
+        going = promised > tolerance**2
         if not going.any():
             break
-        dw, db = (torch.where(going, step, 0) for step in at.direction())
-        size, promised = torch.ones_like(w), (at.w * dw + at.b * db).abs()
-        then = _slopes(u, truth, share, ridge, w + dw, b + db)
+        if 2 * going.sum() < len(going):  # most have arrived: go on with the others
+            some = (u[going], truth, share, ridge[going])
+            w, b = w.clone(), b.clone()
+            w[going], b[going] = _descended(some, w[going], b[going], tolerance, steps - step)
+            break
+        dw, db = torch.where(going, dw, 0), torch.where(going, db, 0)
+        size, then = torch.ones_like(w), _slopes(u, truth, share, ridge, w + dw, b + db)
         for _ in range(20):
             beyond = then.w * dw + then.b * db
-            far = beyond > 0.5 * promised
+            far = beyond > 0.5 * promised.clamp(min=tolerance**2)
             if not far.any():
                 break
             size = torch.where(far, size * (promised / (promised + beyond)).clamp(0.1, 0.7), size)

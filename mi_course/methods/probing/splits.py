@@ -27,11 +27,11 @@ def split(
 
 def split_by_group(
     groups: Int[Tensor, " example"],
-    labels: Bool[Tensor, "example feature"],
+    labels: Bool[Tensor, "truths feature"],
     fraction: float = 0.25,
     seed: int = 0,
     *,
-    documents: Int[Tensor, " example"] | None = None,
+    documents: Int[Tensor, " rows"] | None = None,
 ) -> tuple[Int[Tensor, " train"], Int[Tensor, " test"]]:
     """Return indices of examples to fit on and of examples to judge by, which share no group.
 

@@ -35,7 +35,7 @@ class Limits:
     files: int = 256
     file_bytes: int = 32 << 20
     folder_bytes: int = 64 << 20
-    folder_files: int = 2_000
+    folder_files: int = 10_000
     printed_bytes: int = 8 << 20
     line_bytes: int = 48 << 20
     caps: Caps = field(default_factory=Caps)

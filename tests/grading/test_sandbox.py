@@ -9,11 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK, UNSAFE, visible_paths
+from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK, UNSAFE, SandboxError, visible_paths
 from mi_course.grading.limits import Limits
-from mi_course.grading.sandbox import Request, Sandbox, Setup
+from mi_course.grading.sandbox import Sandbox, Setup
 from mi_course.grading.usage import inside
 from mi_course.grading.view import ANSWERS, PACKAGE, build_view
+from tests.grading.asking import TIERS, ask, refusal, run, value
 
 SETUP = Setup(
     cells=("import os\nfrom mi_course.plots.heads import plot_x\nfigure = plot_x(3)\nfigure.show()",
@@ -22,11 +23,9 @@ SETUP = Setup(
 )  # fmt: skip
 LIMITS = Limits(seconds=1.0, memory=1 << 30, folder_bytes=1 << 20)
 NOT_SEEN = ("FileNotFoundError", "PermissionError")
-BWRAP = pytest.param(BUBBLEWRAP, marks=pytest.mark.needs_bwrap)
-LAND = pytest.param(LANDLOCK, marks=pytest.mark.needs_landlock)
 
 
-@pytest.fixture(scope="module", params=[BWRAP, LAND])
+@pytest.fixture(scope="module", params=TIERS)
 def tier(request):
     return request.param
 
@@ -35,24 +34,6 @@ def tier(request):
 def sandbox(tier):
     with Sandbox(tier, SETUP, LIMITS) as box:
         yield box
-
-
-def ask(box, code, *calls, cells=None):
-    cells = {**(cells or {}), "01.1": code}
-    return box.run(Request("01.1", "f", cells, calls or ([],)))
-
-
-def value(outcome, index=0):
-    return outcome.calls[index][0].get("value", outcome.calls[index][0])
-
-
-def refusal(outcome):
-    return value(outcome)["raised"]["kind"]
-
-
-def run(box, body, **options):
-    lines = "\n".join(f"    {line}" for line in body.splitlines())
-    return ask(box, f"import os\ndef f():\n{lines}", **options)
 
 
 def test_calls_come_back_in_order_with_the_set_up_in_reach(sandbox):
@@ -271,3 +252,39 @@ def test_the_plain_tier_answers_too():
         assert value(ask(box, "def f(x): return x * started", [6])) == 42
         assert run(box, "while True: pass").end == "late"
         assert not Path("/course").exists()
+
+
+def test_a_process_prepared_for_each_answer_gives_the_same(tier, sandbox):
+    codes = ["def f(x): return x * started", "started = 9\ndef f(x): return x * started",
+             "def f(x): raise ValueError(x)", "def g(): pass"]  # fmt: skip
+    with Sandbox(tier, SETUP, LIMITS, fresh=True) as box:
+        seen = [ask(box, code, [2], [3]) for code in codes]
+    usual = [ask(sandbox, code, [2], [3]) for code in codes]
+    for one, other in zip(seen, usual, strict=True):
+        assert one.end == other.end == "ok"
+        assert {i: body for i, (body, _) in one.calls.items()} == {
+            i: body for i, (body, _) in other.calls.items()
+        }
+
+
+def test_time_to_prepare_is_not_the_answers(tier):
+    slow = Setup(("import time\ntime.sleep(1.5)\nstarted = 7",), torch=False)
+    with Sandbox(tier, slow, LIMITS, fresh=True) as box:
+        assert value(ask(box, "def f(): return started")) == 7
+        assert run(box, "while True: pass").end == "late"
+
+
+def test_a_failing_set_up_is_told_where_each_answer_prepares_itself(tier):
+    broken = Setup(("import no_such_library",), torch=False)
+    raises = pytest.raises(SandboxError, match="no_such_library")
+    with Sandbox(tier, broken, LIMITS, fresh=True) as box, raises:
+        run(box, "return 1")
+
+
+def test_what_must_not_be_forked_is_prepared_for_each_answer():
+    pretend = "import sys, types\nsys.modules['torch'] = types.SimpleNamespace(\n"
+    pretend += "    manual_seed=int, cuda=types.SimpleNamespace(is_initialized=lambda: True))"
+    with Sandbox(UNSAFE, Setup((pretend,), torch=False), LIMITS) as box:
+        answers = [value(run(box, "import sys\nreturn 'torch' in sys.modules")) for _ in range(2)]
+        assert answers == [True, True]
+        assert box._fresh

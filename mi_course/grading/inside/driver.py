@@ -18,6 +18,7 @@ import secrets
 import select
 import signal
 import sys
+import tempfile
 import traceback
 from pathlib import Path
 from typing import Any, NoReturn
@@ -78,6 +79,7 @@ class Driver:
         self.requests = requests
         self.hello = hello
         self.work = Path(os.environ["TMPDIR"])
+        tempfile.tempdir = str(self.work)  # else looked for by deleting, which may be refused
         self.namespace: dict[str, Any] = {}
         self.landlock = hello["landlock"]  # its version, 0 where it is not the wall
         self.fresh = hello["fresh"]
@@ -246,8 +248,8 @@ class Driver:
         if self.hello["alone"]:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(-1, signal.SIGKILL)
-        # Whom nobody may kill cannot be waited for.
-        options = 0 if self.hello["alone"] else os.WNOHANG
+        # Whom nobody may kill cannot be waited for; behind Landlock nobody leaves the killed group.
+        options = 0 if self.hello["alone"] or self.landlock else os.WNOHANG
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, options)[0]:
                 pass

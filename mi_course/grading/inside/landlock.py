@@ -21,14 +21,15 @@ from mi_course.grading.inside.rights import LIBRARY, LINUX, no_new_privileges
 CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # the same numbers on every processor
 ASK_VERSION, PATH_BENEATH = 1, 1
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << i for i in range(6))
-MAKE_DIR, MAKE_REG, MAKE_SYM, REFER, TRUNCATE = 1 << 7, 1 << 8, 1 << 12, 1 << 13, 1 << 14
+MAKE_DIR, MAKE_REG, MAKE_FIFO, MAKE_SYM = 1 << 7, 1 << 8, 1 << 10, 1 << 12
+REFER, TRUNCATE = 1 << 13, 1 << 14
 ALL_FILES = ((1, 13), (2, 14), (3, 15), (5, 16))  # from this version on, so many rights exist
 ALL_NET = 0b11  # bind and connect TCP, from version 4 on
 ALL_SCOPES = 0b11  # abstract sockets and signals, from version 6 on
 SCOPES_SINCE, TRUNCATE_SINCE = 6, 3
 READ = EXECUTE | READ_FILE | READ_DIR
-WRITE = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_DIR | MAKE_REG | MAKE_SYM
-WRITE |= REMOVE_DIR | REMOVE_FILE | REFER
+WRITE = READ_FILE | READ_DIR | WRITE_FILE | TRUNCATE | MAKE_DIR | MAKE_REG
+WRITE |= MAKE_FIFO | MAKE_SYM | REMOVE_DIR | REMOVE_FILE | REFER
 OF_A_FILE = EXECUTE | READ_FILE | WRITE_FILE | TRUNCATE  # other rights are those of folders
 
 # Single files, never their folders: the command lines of all processes lie in /proc.

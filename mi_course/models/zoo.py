@@ -75,7 +75,8 @@ def load(
     """
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("tiny-"):
-        return tiny(n_layers=int(name.removeprefix("tiny-")), device=device)
+        _, layers, *mlp = name.split("-")
+        return tiny(n_layers=int(layers), attn_only=mlp != ["mlp"], device=device)
     if name in RECIPES:
         return _load_embedded(recipe(name), checkpoint, device)
     if "/" not in name and not Path(name).exists():
@@ -131,4 +132,5 @@ def tiny(
     with torch.no_grad():
         for parameter in module.parameters():
             parameter.add_(0.4 * torch.randn(parameter.shape, generator=generator))
-    return native.to_bridge(module, None, f"tiny-{n_layers}", device)
+    name = f"tiny-{n_layers}" if attn_only else f"tiny-{n_layers}-mlp"
+    return native.to_bridge(module, None, name, device)

@@ -1,0 +1,332 @@
+"""Exercises 03.7 and 03.8: take a direction away from activations, or a neuron from a model."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from mi_course.exercises.core import Case, Exercise, ModelRef, Wrong
+
+X = Float[Tensor, "batch pos d_model"]
+Direction = Float[Tensor, " d_model"]
+Tokens = Int[Tensor, "batch pos"]
+Context = Bool[Tensor, "batch pos"]
+Rises = Float[Tensor, "2"]
+
+
+# --- 03.7 -----------------------------------------------------------------------------------------
+
+
+def erase_direction(x: X, direction: Direction, mean: Direction) -> X:
+    """Return x with its component along the direction replaced by that of `mean`."""
+    unit = direction / direction.norm()
+    along = (x - mean) @ unit
+    return x - along[..., None] * unit
+
+
+def _by_projection(x: X, direction: Direction, mean: Direction) -> X:
+    projection = torch.outer(direction, direction) / direction.square().sum()
+    return x - x @ projection + projection @ mean
+
+
+def _not_normalised(x: X, direction: Direction, mean: Direction) -> X:
+    return x - ((x - mean) @ direction)[..., None] * direction
+
+
+def _normalised_once(x: X, direction: Direction, mean: Direction) -> X:
+    return x - ((x - mean) @ direction)[..., None] * direction / direction.norm()
+
+
+def _to_zero(x: X, direction: Direction, mean: Direction) -> X:
+    return erase_direction(x, direction, torch.zeros_like(mean))
+
+
+def _kept_alone(x: X, direction: Direction, mean: Direction) -> X:
+    return x - erase_direction(x, direction, torch.zeros_like(mean))
+
+
+def _subtracted(x: X, direction: Direction, mean: Direction) -> X:
+    return x - direction / direction.norm()
+
+
+def _turned_round(x: X, direction: Direction, mean: Direction) -> X:
+    return 2 * erase_direction(x, direction, mean) - x
+
+
+def _centred(x: X, direction: Direction, mean: Direction) -> X:
+    return erase_direction(x, direction, mean) - mean
+
+
+def _erase_cases(seed: int) -> list[Case]:
+    generator = torch.Generator().manual_seed(seed)
+
+    def drawn(*shape: int) -> tuple[X, Direction, Direction]:
+        noise = [torch.randn(size, generator=generator) for size in (shape, shape[-1:], shape[-1:])]
+        return 2 * noise[0], 3 * noise[1], 1.5 * noise[2]
+
+    hand = (
+        torch.tensor([[[4.0, 1.0], [0.0, 2.0]]]),
+        torch.tensor([3.0, 0.0]),
+        torch.tensor([1, 9.0]),
+    )
+    x, direction, mean = drawn(2, 3, 6)
+    orthogonal = x - (x @ direction)[..., None] * direction / direction.square().sum()
+    level = mean - (mean @ direction) * direction / direction.square().sum()
+    return [
+        Case("two numbers, the first is erased", hand, "hand"),
+        Case("3 texts of 4 tokens, width 7", drawn(3, 4, 7)),
+        Case("2 texts of 5 tokens, width 11", drawn(2, 5, 11)),
+        Case("nothing lies along the direction", (orthogonal, direction, level), "property"),
+        Case("a short direction", (x, 0.01 * direction, mean), "property"),
+    ]
+
+
+ERASE_DIRECTION = Exercise(
+    id="03.7",
+    function="erase_direction",
+    title="Erase a direction",
+    points=2,
+    stars=2,
+    minutes=10,
+    reference=erase_direction,
+    cases=_erase_cases,
+    alternatives=(_by_projection,),
+    wrong=(
+        Wrong(
+            "a direction of any length",
+            _not_normalised,
+            "a direction has a length",
+            "a direction has a length: divide it by its norm before anything else",
+        ),
+        Wrong(
+            "divided once",
+            _normalised_once,
+            "enters twice",
+            "the direction enters twice, so its norm must be divided out twice",
+        ),
+        Wrong(
+            "zero in its place",
+            _to_zero,
+            "the component of the mean",
+            "the component is set to 0: the model never sees that, put the component of the mean "
+            "there",
+        ),
+        Wrong(
+            "the component alone",
+            _kept_alone,
+            "what was to be taken away",
+            "this is what was to be taken away: subtract it from x",
+        ),
+        Wrong(
+            "one step along it",
+            _subtracted,
+            "the same step",
+            "the same step is taken everywhere: how far depends on how much of it x has",
+        ),
+        Wrong(
+            "reflected",
+            _turned_round,
+            "taken away twice",
+            "the component is taken away twice: it comes out with its sign turned",
+        ),
+        Wrong(
+            "centred",
+            _centred,
+            "the other directions",
+            "the mean is missing in the other directions: they are to stay as they are",
+        ),
+    ),
+    hints=(
+        "How far does x lie from the mean along the direction? Go back by just that much.",
+        "With `unit = direction / direction.norm()`, `(x - mean) @ unit` is how far; subtract that "
+        "many units from x.",
+        "`along` has axes `batch pos`; `along[..., None] * unit` has `batch pos d_model`.",
+    ),
+    groups={"random": 1, "property": 1},
+    axes="batch pos d_model",
+)
+
+
+# --- 03.8 -----------------------------------------------------------------------------------------
+
+
+def ablate_neuron_loss(
+    model: Any, tokens: Tokens, context: Context, layer: int, neuron: int
+) -> Rises:
+    """Return how much the loss rises without a neuron: inside the context and outside (nats)."""
+    name = f"blocks.{layer}.mlp.hook_post"
+    _, cache = model.run_with_cache(tokens, names_filter=name)
+    usual = cache[name][..., neuron][~context].mean()
+
+    def replace(post: Tensor, hook: Any) -> Tensor:
+        post[..., neuron] = usual
+        return post
+
+    before = model(tokens, return_type="loss", loss_per_token=True)
+    with model.hooks(fwd_hooks=[(name, replace)]):
+        after = model(tokens, return_type="loss", loss_per_token=True)
+    rise, inside = after - before, context[:, 1:]
+    return torch.stack([rise[inside].mean(), rise[~inside].mean()])
+
+
+def _in_one_pass(model: Any, tokens: Tokens, context: Context, layer: int, neuron: int) -> Rises:
+    def replace(post: Tensor, hook: Any) -> Tensor:
+        usual = (post[..., neuron] * ~context).sum() / (~context).sum()
+        chosen = torch.arange(post.shape[-1]) == neuron
+        return torch.where(chosen, usual, post)
+
+    hook = (f"blocks.{layer}.mlp.hook_post", replace)
+    said = [model(tokens), model.run_with_hooks(tokens, fwd_hooks=[hook])]
+    before, after = (
+        torch.nn.functional.cross_entropy(
+            logits[:, :-1].transpose(1, 2), tokens[:, 1:], reduction="none"
+        )
+        for logits in said
+    )
+    inside = context[:, 1:].float()
+    shares = torch.stack([inside / inside.sum(), (1 - inside) / (1 - inside).sum()])
+    return (shares * (after - before)).sum(dim=(1, 2))
+
+
+Change = Callable[[Tensor, Context, int], Tensor]
+
+
+def _with(change: Change, *, shift: int = 1) -> Callable[..., Rises]:
+    """An answer that replaces all of a layer's neurons by `change(post, context, neuron)`."""
+
+    def answer(model: Any, tokens: Tokens, context: Context, layer: int, neuron: int) -> Rises:
+        def replace(post: Tensor, hook: Any) -> Tensor:
+            return change(post.clone(), context, neuron)
+
+        before = model(tokens, return_type="loss", loss_per_token=True)
+        with model.hooks(fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", replace)]):
+            after = model(tokens, return_type="loss", loss_per_token=True)
+        inside = context[:, 1:] if shift else context[:, :-1]
+        rise = after - before
+        return torch.stack([rise[inside].mean(), rise[~inside].mean()])
+
+    return answer
+
+
+def _filled(post: Tensor, place: Any, value: Tensor | float) -> Tensor:
+    post[place] = value
+    return post
+
+
+def _usual(post: Tensor, context: Context, neuron: int) -> Tensor:
+    return _filled(post, (..., neuron), post[..., neuron][~context].mean())
+
+
+def _levels(model: Any, tokens: Tokens, context: Context, layer: int, neuron: int) -> Rises:
+    def replace(post: Tensor, hook: Any) -> Tensor:
+        return _usual(post.clone(), context, neuron)
+
+    with model.hooks(fwd_hooks=[(f"blocks.{layer}.mlp.hook_post", replace)]):
+        loss = model(tokens, return_type="loss", loss_per_token=True)
+    return torch.stack([loss[context[:, 1:]].mean(), loss[~context[:, 1:]].mean()])
+
+
+def _ablate_cases(seed: int) -> list[Case]:
+    generator = torch.Generator().manual_seed(seed)
+    two, one = ModelRef("tiny-2-mlp"), ModelRef("tiny-1-mlp")
+
+    def case(name: str, model: ModelRef, shape: tuple[int, int], place: tuple[int, int]) -> Case:
+        tokens = torch.randint(50, shape, generator=generator)
+        context = torch.rand(shape, generator=generator) < 0.4
+        context[0, :4] = torch.tensor([True, False, True, False])
+        return Case(name, (model, tokens, context, *place))
+
+    drawn = torch.randint(1, 64, (4,), generator=generator).tolist()
+    text = torch.randint(50, (1, 9), generator=generator)
+    first = torch.arange(9)[None] < 4
+    return [
+        case("first layer of two", two, (3, 7), (0, drawn[0])),
+        case("second layer of two", two, (2, 11), (1, drawn[1])),
+        case("a model of one layer", one, (4, 6), (0, drawn[2])),
+        Case("the text changes at its middle", (two, text, first, 0, drawn[3]), "property"),
+    ]
+
+
+ABLATE_NEURON_LOSS = Exercise(
+    id="03.8",
+    function="ablate_neuron_loss",
+    title="Silence a neuron",
+    points=4,
+    stars=3,
+    minutes=20,
+    reference=ablate_neuron_loss,
+    cases=_ablate_cases,
+    alternatives=(_in_one_pass,),
+    wrong=(
+        Wrong(
+            "nothing is changed",
+            _with(lambda post, context, neuron: post),
+            "nothing was ablated",
+            "the losses do not move, nothing was ablated: does the hook return the activation?",
+        ),
+        Wrong(
+            "zero",
+            _with(lambda post, context, neuron: _filled(post, (..., neuron), 0.0)),
+            "this is zero ablation",
+            "this is zero ablation: put in what the neuron usually is outside the context",
+        ),
+        Wrong(
+            "mean over all tokens",
+            _with(
+                lambda post, context, neuron: _filled(post, (..., neuron), post[..., neuron].mean())
+            ),
+            "tokens of the context as well",
+            "the mean is over tokens of the context as well: take it outside, where it is silent",
+        ),
+        Wrong(
+            "mean inside the context",
+            _with(
+                lambda post, context, neuron: _filled(
+                    post, (..., neuron), post[..., neuron][context].mean()
+                )
+            ),
+            "inside the context",
+            "the neuron is held at its mean inside the context: take the mean outside",
+        ),
+        Wrong(
+            "the whole layer",
+            _with(lambda post, context, neuron: post[~context].mean(0).expand_as(post)),
+            "the whole layer",
+            "the whole layer is silenced: change only `post[..., neuron]`",
+        ),
+        Wrong(
+            "context of the token before",
+            _with(_usual, shift=0),
+            "belongs to the token that is predicted",
+            "the loss belongs to the token that is predicted: its context is `context[:, 1:]`",
+        ),
+        Wrong(
+            "before minus after",
+            lambda *args: -ablate_neuron_loss(*args),
+            "before minus after",
+            "this is before minus after: a rise of the loss is positive",
+        ),
+        Wrong(
+            "loss without the neuron",
+            _levels,
+            "subtract the loss of the whole model",
+            "these are losses without the neuron: subtract the loss of the whole model",
+        ),
+    ),
+    hints=(
+        "Record the neuron and average it over the tokens outside the context; run the model as it "
+        "is and with that mean in the neuron's place; average the rise of the loss over the "
+        "predicted tokens inside and outside.",
+        '`model(tokens, return_type="loss", loss_per_token=True)` gives one loss for each '
+        "predicted token; `with model.hooks(fwd_hooks=[(name, function)]):` edits what is inside.",
+        "The neurons have axes `batch pos d_mlp`, the losses `batch pos-1`: the loss at place p is "
+        "about token p + 1, so `context[:, 1:]` belongs to it.",
+    ),
+    groups={"random": 3, "property": 1},
+    axes="inside_outside",
+    # Differences of losses of size 10, in single precision.
+    rtol=1e-3,
+    atol=1e-4,
+)

@@ -10,7 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
-MODELS := attn-1l attn-2l town
+MODELS := attn-1l attn-2l town lenses
 
 # Many small processes beat few wide ones here, and one thread keeps sums in one order.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope

@@ -103,7 +103,12 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from where a killed run stopped.")] = True,
 ) -> None:
-    """Train an embedded model from nothing and write its weights and card."""
+    """Train an embedded model, or the `lenses` on them, and write weights and card."""
+    if name == "lenses":
+        from mi_course.methods.lens.shipped import train_shipped
+
+        typer.echo(f"wrote {train_shipped(device=device)}")
+        return
     from mi_course.models.training import train as train_model
 
     typer.echo(f"wrote {train_model(name, device=device, resume=resume)}")

@@ -162,9 +162,11 @@ def weights(root: Path) -> Iterator[Finding]:
     """Yield whether each embedded model's files are those that its card names.
 
     Args:
-        root: folder with one folder per model, whose `card.json` maps each file to its SHA-256.
+        root: folder with one folder per model, and one for lenses; its `card.json` maps each file
+            to its SHA-256.
     """
-    for name in RECIPES:
+    others = sorted(each.parent.name for each in root.glob("*/card.json"))
+    for name in dict.fromkeys([*RECIPES, *others]):
         card = root / name / "card.json"
         if not card.is_file():
             yield Finding("wrong", f"{name}: no card and no weights: mi-course train {name}")

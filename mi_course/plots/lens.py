@@ -157,7 +157,7 @@ def plot_kl_by_layer(*readings: LensGrid | LensTrajectories, title: str | None =
             **_line(_name(each, readings), i) | {"mode": "lines+markers+text"},
         )
     figure.update_xaxes(title="where it is read")
-    figure.update_yaxes(title="mean KL to the final prediction (nats)", rangemode="tozero")
+    figure.update_yaxes(title="mean KL to the final prediction (nats)")
     point = readings[0].points[-2] if len(readings[0].points) > 1 else readings[0].points[0]
     at = readings[0].points.index(point)
     ends = ", ".join(

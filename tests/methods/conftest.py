@@ -5,7 +5,13 @@ import torch
 import transformer_lens.model_bridge.sources.native  # noqa: F401 - registers boot_native
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
-from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    GPTNeoXConfig,
+    GPTNeoXForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 D_VOCAB, N_CTX = 50, 40
 
@@ -56,6 +62,21 @@ def gpt2(tmp_path_factory):
     network = GPT2LMHeadModel(config)
     disturb(network)
     bridge = TransformerBridge.boot_transformers("gpt2", hf_model=network, tokenizer=tokenizer)
+    return bridge.eval()
+
+
+@pytest.fixture(scope="session")
+def neox(gpt2):
+    """A bridge of GPT-NeoX's architecture with random weights: attention and MLP in parallel."""
+    shape = {"hidden_size": 16, "intermediate_size": 32, "max_position_embeddings": N_CTX}
+    heads = {"num_hidden_layers": 3, "num_attention_heads": 4}
+    torch.manual_seed(1)
+    network = GPTNeoXForCausalLM(GPTNeoXConfig(vocab_size=D_VOCAB, **shape, **heads))
+    disturb(network)
+    name = "EleutherAI/pythia-70m"
+    bridge = TransformerBridge.boot_transformers(
+        name, hf_model=network, tokenizer=gpt2.tokenizer, device="cpu"
+    )
     return bridge.eval()
 
 

@@ -12,7 +12,7 @@ Sources: [nostalgebraist20]; [Belrose23], section 2. In go a bridge and tokens, 
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from einops import rearrange
@@ -28,6 +28,7 @@ __all__ = ["Translation", "answer_trajectories", "logit_lens", "text_trajectorie
 UNKNOWN = -1
 
 
+@runtime_checkable
 class Translation(Protocol):
     """What may stand between a point and the unembedding: a tuned lens."""
 

@@ -18,6 +18,7 @@ __all__ = [
     "HOOKS",
     "answered_at",
     "final_point",
+    "hooks_of",
     "known_tokens",
     "points_of",
     "stream",
@@ -83,14 +84,28 @@ def points_of(model: TransformerBridge, hook: str = "resid_post") -> dict[str, s
         ValueError: an unknown kind, or one that this model does not have.
     """
     hook = hook.removeprefix("hook_")
-    if hook not in HOOKS:
-        raise ValueError(f"expected a hook among {', '.join(HOOKS)}, got {hook!r}")
-    kinds = [kind for kind in HOOKS[hook] if f"blocks.0.{kind}" in model.hook_dict]
-    if not kinds:
-        raise ValueError(f"expected a hook of this model, got {hook!r}, try 'resid_post'")
+    kinds = hooks_of(model)
+    if hook not in kinds:
+        raise ValueError(
+            f"expected a hook among {', '.join(kinds)} of this model, got {hook!r}, "
+            "try 'resid_post'"
+        )
     found = {"embedding": "blocks.0.hook_resid_pre"} if hook == "resid_post" else {}
     layers = range(model.cfg.n_layers)
-    return found | {LABELS[hook].format(i): f"blocks.{i}.{kinds[0]}" for i in layers}
+    return found | {LABELS[hook].format(i): f"blocks.{i}.{kinds[hook]}" for i in layers}
+
+
+def hooks_of(model: TransformerBridge) -> dict[str, str]:
+    """Return what a lens can read of this model, with the hook's name inside a block.
+
+    Where attention and MLP run side by side there is no "resid_mid".
+    """
+    return {
+        hook: name
+        for hook, names in HOOKS.items()
+        for name in reversed(names)
+        if f"blocks.0.{name}" in model.hook_dict
+    }
 
 
 @torch.no_grad()

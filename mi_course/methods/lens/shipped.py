@@ -1,6 +1,6 @@
 """The tuned lens that comes with the course, trained again from nothing.
 
-`mi-course train lenses` reads documents of the town that the model's own training did not draw,
+`mi-course train lenses` reads documents of the town from a stream of its own,
 trains one translator for each point, measures them on further documents, and writes the weights
 with their card. In go the recipe below, out come a safetensors file and `card.json`.
 """

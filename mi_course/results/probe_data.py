@@ -27,11 +27,12 @@ class ProbeData:
     """
 
     activations: Float[Tensor, "layer example d_in"]
-    labels: Bool[Tensor, "example feature"]
+    # Lengths are compared below, with words; so no two of these axes share a name.
+    labels: Bool[Tensor, "labelled feature"]
     features: tuple[str, ...]
-    groups: Int[Tensor, " example"]
-    documents: Int[Tensor, " example"]
-    tokens: Int[Tensor, " example"]
+    groups: Int[Tensor, " grouped"]
+    documents: Int[Tensor, " sourced"]
+    tokens: Int[Tensor, " placed"]
     layers: tuple[int, ...]
     hook: str = "activations"
     collection: str = "labels"
@@ -53,10 +54,10 @@ class ProbeData:
     def from_tensors(
         cls,
         activations: Float[Tensor, "layer example d_in"],
-        labels: Bool[Tensor, "example feature"],
+        labels: Bool[Tensor, "labelled feature"],
         *,
         features: tuple[str, ...] | None = None,
-        groups: Int[Tensor, " example"] | None = None,
+        groups: Int[Tensor, " grouped"] | None = None,
     ) -> "ProbeData":
         """Return your own activations and labels as data for a probe.
 

@@ -146,7 +146,7 @@ class Selectivity:
     """
 
     task: Float[Tensor, "layer feature"]
-    control: Float[Tensor, "layer feature"]
+    control: Float[Tensor, "control_layer control_feature"]
     layers: tuple[int, ...]
     features: tuple[str, ...]
 

@@ -111,8 +111,10 @@ def collect(
             labels that no document has; a model without a fast tokenizer.
     """
     names = hook_names(model, hook, layers)
+    if n_documents < 1:
+        raise ValueError(f"expected at least one document, got {n_documents}, try 400")
     _check(model, collection, aggregation, rest, labels)
-    weights = kind_weights(collection, tuple(labels or ())) if kinds is None else _equal(kinds)
+    weights = kind_weights(collection, labels or ()) if kinds is None else _equal(kinds)
     drawn = stream(f"probing/{seed}", split=split, weights=weights)
     documents = list(itertools.islice(drawn, n_documents))
     rows, offsets = tokenized(model, documents, min(context, model.cfg.n_ctx))

@@ -22,6 +22,7 @@ from mi_course.worlds.town.labels import expand, text_features
 from mi_course.worlds.town.orthography import Offsets, solid
 
 AGGREGATIONS = ("token", "last", "mean")
+SAMPLE = 40  # documents of each kind that tell which labels it has
 # What examples of one group share; of the other collections they share their document.
 GROUPS: dict[str, str] = {
     "person_gender": "entity",
@@ -50,14 +51,12 @@ class Example(NamedTuple):
     group: str
 
 
-@cache
-def kind_weights(collection: str, labels: tuple[str, ...] = (), n: int = 40) -> dict[str, float]:
+def kind_weights(collection: str, labels: Sequence[str] = ()) -> dict[str, float]:
     """Return how often to draw each document kind so that labels are about equally frequent.
 
     Args:
         collection: a key of `COLLECTIONS`.
         labels: the labels wanted; all of them when empty.
-        n: documents of each kind that are looked at.
 
     Returns:
         Kind -> weight; only kinds in which the collection occurs.
@@ -67,16 +66,32 @@ def kind_weights(collection: str, labels: tuple[str, ...] = (), n: int = 40) -> 
     """
     known(collection)
     wanted = set(labels or COLLECTIONS[collection].labels)
-    seen: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
-    for kind in KINDS:
-        for number in range(n):
-            spans = expand(generate(kind, number)).find(collection)
-            seen[kind].update({span.label for span in spans} & wanted)
+    seen = {
+        kind: Counter(
+            {
+                label: n
+                for (name, label), n in counts.items()
+                if name == collection and label in wanted
+            }
+        )
+        for kind, counts in _labels_of_kinds().items()
+    }
     total: Counter[str] = sum(seen.values(), Counter())
     shares = {k: sum(c / total[label] for label, c in seen[k].items()) for k in KINDS}
     # Spelling shows everywhere; no span tells of it.
     least = 1.0 if collection == "text_feature" else 0.0
     return {kind: share + least for kind, share in shares.items() if share + least > 0}
+
+
+@cache
+def _labels_of_kinds() -> dict[str, Counter[tuple[str, str]]]:
+    """Return in how many documents of each kind a (collection, label) occurs, of a few."""
+    found: dict[str, Counter[tuple[str, str]]] = {kind: Counter() for kind in KINDS}
+    for kind, counts in found.items():
+        for number in range(SAMPLE):
+            spans = expand(generate(kind, number)).spans
+            counts.update({(span.collection, span.label) for span in spans})
+    return found
 
 
 def known(collection: str) -> None:

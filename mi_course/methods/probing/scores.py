@@ -17,7 +17,7 @@ __all__ = ["best_thresholds", "classification_scores", "probe_scores"]
 
 def classification_scores(
     predicted: Bool[Tensor, "*probes example"],
-    actual: Bool[Tensor, "*truths example"],
+    actual: Bool[Tensor, "*truths truth"],
     *,
     counted: Shaped[Tensor, "*masks example"] | None = None,
     layers: tuple[int, ...] = (),

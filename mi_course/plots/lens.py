@@ -165,7 +165,7 @@ def plot_kl_by_layer(*readings: LensGrid | LensTrajectories, title: str | None =
     )
     return frame(
         figure,
-        title=title or f"Mean KL to the final prediction {point} (nats): {ends}",
+        title=title or f"Mean KL to the final prediction {_at(point)} (nats): {ends}",
         summary=" ".join(each.summary() for each in readings),
         width=max(560, 160 + 60 * len(readings[0].points)),
     )
@@ -230,10 +230,7 @@ def _told(grid: LensGrid, point: int, pos: int) -> str:
 def _grid_claim(grid: LensGrid) -> str:
     known = int((grid.target_rank[-1] >= 0).sum())
     counts = grid.correct.sum(dim=1).tolist()
-    where = [
-        f"{count} at {point}" if point == "embedding" else f"{count} {point}"
-        for point, count in zip(grid.points, counts, strict=True)
-    ]
+    where = [f"{count} {_at(point)}" for point, count in zip(grid.points, counts, strict=True)]
     kept = where if len(where) <= 3 else [where[0], where[len(where) // 2], where[-1]]
     return f"{grid.lens.capitalize()}: of {known} best tokens are right: {', '.join(kept)}"
 
@@ -255,9 +252,17 @@ def _rank_claim(trajectories: tuple[LensTrajectories, ...]) -> str:
     for each in trajectories:
         medians = each.median_rank().tolist()
         best = [point for point, rank in zip(each.points, medians, strict=True) if rank == 0]
-        where = f"first {best[0]}" if best else f"nowhere (lowest median rank {min(medians):.0f})"
+        where = (
+            f"first {_at(best[0])}" if best else f"nowhere (lowest median rank {min(medians):.0f})"
+        )
         parts.append(f"{_name(each, trajectories)} {where}")
     return f"At least half of the answers are the best token: {'; '.join(parts)}"
+
+
+def _at(point: str) -> str:
+    if point.startswith(("before", "inside", "after")):
+        return point
+    return "at the embedding" if point == "embedding" else f"at {point}"
 
 
 def _name(one: LensGrid | LensTrajectories, among: tuple) -> str:

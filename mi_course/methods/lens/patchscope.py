@@ -41,7 +41,7 @@ def point_name(model: TransformerBridge, layer: int) -> str:
 def patchscope(
     model: TransformerBridge,
     source: Int[Tensor, "batch source_pos"],
-    target: Int[Tensor, "batch target_pos"],
+    target: Int[Tensor, "target target_pos"],
     *,
     source_layer: int,
     source_pos: int,

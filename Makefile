@@ -16,7 +16,7 @@ MODELS := attn-1l attn-2l town lenses
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 # The plugin imports the package before the shape-checking hook of pyproject.toml could wrap it;
 # kernels are processes of their own, so nothing is lost without the hook.
-NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.nbval_plugin --nbval-current-env \
+NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current-env \
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:

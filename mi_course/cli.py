@@ -73,7 +73,7 @@ def build(
     execute: Annotated[bool, typer.Option(help="Also run the solutions.")] = True,
 ) -> None:
     """Build student chapters and executed solutions from solutions/*.py."""
-    from mi_course.grading.build import build_all
+    from mi_course.grading.notebooks.build import build_all
 
     for report in build_all(root, execute=execute):
         changed = ", ".join(path.name for path in report.changed) or "nothing"
@@ -87,7 +87,7 @@ def check(
     notebook: Annotated[Path, typer.Argument(help="A student's notebook.", dir_okay=False)],
 ) -> None:
     """Run your notebook from a fresh kernel and show what its checks say."""
-    from mi_course.grading.rehearse import rehearse
+    from mi_course.grading.notebooks.rehearse import rehearse
 
     found = rehearse(notebook)
     for each in found:

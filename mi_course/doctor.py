@@ -18,7 +18,7 @@ from typing import Literal
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from mi_course.grading.isolation import PROBLEMS
+from mi_course.grading.isolation.isolation import PROBLEMS
 from mi_course.models.recipes import RECIPES
 
 PACKAGE = Path(__file__).parent

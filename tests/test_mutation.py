@@ -7,7 +7,7 @@ import pytest
 from benchmarks.mutation.answers import SOLUTIONS
 from benchmarks.mutation.mutants import OPERATORS, mutants, normal
 from benchmarks.mutation.scope import Scope
-from mi_course.grading.source import read_chapter
+from mi_course.grading.notebooks.source import read_chapter
 
 
 def changed_lines(line, operator, head="def f(a, b):"):

@@ -13,7 +13,7 @@ from typing import Any
 from mi_course.exercises.core import Exercise
 from mi_course.grading.inside.answer import needed
 from mi_course.grading.inside.setup import namespace_of
-from mi_course.grading.source import Chapter, read_chapter
+from mi_course.grading.notebooks.source import Chapter, read_chapter
 
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 

@@ -25,7 +25,7 @@ import numpy as np
 from mi_course.exercises.core import GROUPS, Case, Exercise, Finding, Raised
 from mi_course.exercises.registry import by_function
 from mi_course.exercises.values import names_models, plain, resolve, shared_model
-from mi_course.grading import nbgrader
+from mi_course.grading.notebooks import nbgrader
 
 SEED = 0  # the same cases each time, so that a saved output stays true
 MAX_LINES = 6

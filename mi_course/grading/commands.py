@@ -119,7 +119,9 @@ def export(
     assignment: Annotated[str | None, typer.Option(help="Canvas's column to fill in.")] = None,
 ) -> None:
     """Fill in a gradebook of Canvas or Moodle, or write Gradescope's results."""
-    from mi_course.grading import exports, manifest, marking
+    from mi_course.grading import manifest
+    from mi_course.grading.marking import marking
+    from mi_course.grading.reports import exports
 
     chosen = [path for path in (canvas, moodle, gradescope) if path is not None]
     if len(chosen) != 1:
@@ -146,6 +148,6 @@ def export(
 
 def _gradescope(records: tuple[Any, ...], folder: Path) -> int:
     """Write one results.json for each submission that counts; how many."""
-    from mi_course.grading.gradescope import write_folder
+    from mi_course.grading.reports.gradescope import write_folder
 
     return len(write_folder(records, folder))

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from mi_course.grading import manifest, marking, marking_sheet
+from mi_course.grading import manifest
 from mi_course.grading.audit import Audit, versions
+from mi_course.grading.marking import marking, marking_sheet
 from mi_course.grading.notebook import sha256
 from mi_course.grading.records import Record
-from mi_course.grading.reports import write_reports
+from mi_course.grading.reports.reports import write_reports
 from mi_course.grading.shards import gather
 from mi_course.grading.summary import Summary
 

@@ -16,12 +16,12 @@ from pathlib import Path
 from mi_course.exercises import registry
 from mi_course.grading import manifest, secret
 from mi_course.grading.audit import Audit, versions
-from mi_course.grading.capacity import default_jobs
-from mi_course.grading.cluster import Cluster
+from mi_course.grading.cluster.cluster import Cluster
 from mi_course.grading.finish import finish
 from mi_course.grading.handed_in import HandedIn, hand_in, regraded, unread
-from mi_course.grading.isolation import find_tier
-from mi_course.grading.limits import Limits
+from mi_course.grading.isolation.capacity import default_jobs
+from mi_course.grading.isolation.isolation import find_tier
+from mi_course.grading.isolation.limits import Limits
 from mi_course.grading.manifest import RECORDS, Manifest
 from mi_course.grading.notebook import Submission, collect
 from mi_course.grading.paper import CHAPTERS, Papers
@@ -160,7 +160,9 @@ def _similarity(
     handed: dict[int, HandedIn], chapters: Path, out: Path
 ) -> tuple[tuple[str, Path], ...]:
     """Compare answers and say where the report is."""
-    from mi_course.grading.similarity_page import write_similarity  # only who asks pays for it
+    from mi_course.grading.similarity.similarity_page import (
+        write_similarity,  # only who asks pays for it
+    )
 
     answers: dict[str, dict[str, str]] = {}
     for each in handed.values():

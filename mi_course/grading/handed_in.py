@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mi_course.exercises import registry
 from mi_course.grading import records
+from mi_course.grading.marking.open_answers import find_open_answers
 from mi_course.grading.notebook import (
     Answers,
     NotebookError,
@@ -22,7 +23,6 @@ from mi_course.grading.notebook import (
     read_bytes,
     sha256,
 )
-from mi_course.grading.open_answers import find_open_answers
 from mi_course.grading.paper import Paper
 from mi_course.grading.pool import Work, record_of, unmarked
 from mi_course.grading.records import OpenMark, Record

@@ -18,7 +18,8 @@ from itertools import takewhile
 from typing import Any, NamedTuple
 
 from mi_course.exercises.core import Case, Exercise, Finding, Raised
-from mi_course.grading.limits import Limits
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Outcome
 from mi_course.grading.paper import Question
 from mi_course.grading.records import (
     BLANK,
@@ -30,7 +31,6 @@ from mi_course.grading.records import (
     GroupMark,
 )
 from mi_course.grading.returned import Thrown, returned
-from mi_course.grading.sandbox import Outcome
 from mi_course.grading.values import RefusedError
 
 MAX_MESSAGE = 1_000

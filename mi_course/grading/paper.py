@@ -18,8 +18,8 @@ from typing import Any
 from mi_course.exercises import registry
 from mi_course.exercises.core import GROUPS, Case, Exercise
 from mi_course.exercises.values import GeneratorRef, ModelRef, names_models
+from mi_course.grading.isolation.sandbox import Setup
 from mi_course.grading.notebook import Notebook, parse, read_bytes, setup_cells
-from mi_course.grading.sandbox import Setup
 from mi_course.grading.source_digest import source_digest
 from mi_course.grading.values import Caps, encode
 

@@ -15,13 +15,13 @@ from pathlib import Path
 
 from mi_course.exercises import registry
 from mi_course.grading.audit import versions
-from mi_course.grading.isolation import SandboxError
-from mi_course.grading.limits import Limits
+from mi_course.grading.isolation.isolation import SandboxError
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Request, Sandbox
 from mi_course.grading.mark import count_shown, mark, missing
 from mi_course.grading.notebook import Answers, Submission
 from mi_course.grading.paper import Paper, Question
 from mi_course.grading.records import ExerciseMark, OpenMark, Record
-from mi_course.grading.sandbox import Request, Sandbox
 
 FAILED = "the grader failed on this"  # how such a problem begins
 

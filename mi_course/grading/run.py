@@ -16,9 +16,9 @@ from tqdm.auto import tqdm
 
 from mi_course.grading import records
 from mi_course.grading.audit import Audit
-from mi_course.grading.cluster import Cluster, graded
+from mi_course.grading.cluster.cluster import Cluster, graded
 from mi_course.grading.handed_in import HandedIn, path_of, prepare, refused
-from mi_course.grading.limits import Limits
+from mi_course.grading.isolation.limits import Limits
 from mi_course.grading.paper import Papers
 from mi_course.grading.pool import Pool, Work
 from mi_course.grading.records import Record

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from mi_course.grading import marking
-from mi_course.grading.isolation import UNSAFE
+from mi_course.grading.isolation.isolation import UNSAFE
+from mi_course.grading.marking import marking
 from mi_course.grading.pool import FAILED
 from mi_course.grading.records import Record
 

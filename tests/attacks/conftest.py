@@ -3,7 +3,7 @@
 import pytest
 
 from mi_course.exercises import registry
-from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK
+from mi_course.grading.isolation.isolation import BUBBLEWRAP, LANDLOCK
 from tests.attacks.stage import FULL, clear, play
 from tests.exercises import demo
 

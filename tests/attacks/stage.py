@@ -19,7 +19,7 @@ from pathlib import Path
 import psutil
 
 from mi_course.grading.grade import Summary, grade
-from mi_course.grading.home import FIRST_UID, N_UIDS
+from mi_course.grading.isolation.home import FIRST_UID, N_UIDS
 from mi_course.grading.records import Record
 from tests.grading import class_of_students as students
 

@@ -13,9 +13,9 @@ import torch
 from mi_course.exercises import registry
 from mi_course.exercises.core import GeneratorRef, ModelRef
 from mi_course.grading.grade import grade
-from mi_course.grading.isolation import find_tier
+from mi_course.grading.isolation.isolation import find_tier
+from mi_course.grading.isolation.sandbox import Request, Sandbox, Setup
 from mi_course.grading.paper import CHAPTERS, _refer
-from mi_course.grading.sandbox import Request, Sandbox, Setup
 from mi_course.grading.values import decode, encode
 from tests.attacks.stage import write
 from tests.grading.class_of_students import cell

@@ -2,8 +2,8 @@
 
 import pytest
 
-from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK
-from mi_course.grading.sandbox import Request
+from mi_course.grading.isolation.isolation import BUBBLEWRAP, LANDLOCK
+from mi_course.grading.isolation.sandbox import Request
 
 TIERS = [
     pytest.param(BUBBLEWRAP, marks=pytest.mark.needs_bwrap),

@@ -4,9 +4,9 @@ import pytest
 
 from mi_course.grading.inside.borrowed import borrowed
 from mi_course.grading.inside.sealed import KEY_BYTES, new_key, seal, unseal
-from mi_course.grading.isolation import BUBBLEWRAP
-from mi_course.grading.limits import Limits
-from mi_course.grading.sandbox import Request, Sandbox, Setup
+from mi_course.grading.isolation.isolation import BUBBLEWRAP
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Request, Sandbox, Setup
 
 LIMITS = Limits(seconds=1.0, memory=1 << 30, folder_bytes=1 << 20)
 

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 
 from mi_course.exercises import registry
-from mi_course.grading.build import as_text, solution_notebook, student_notebook
 from mi_course.grading.grade import grade
-from mi_course.grading.source import read_chapter
+from mi_course.grading.notebooks.build import as_text, solution_notebook, student_notebook
+from mi_course.grading.notebooks.source import read_chapter
 
 pytestmark = pytest.mark.needs_bwrap
 SOURCES = sorted((Path(__file__).parents[2] / "solutions").glob("[0-9][0-9]_*.py"))

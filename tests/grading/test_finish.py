@@ -7,7 +7,7 @@ from mi_course.exercises import registry
 from mi_course.exercises.open_question import Criterion, OpenQuestion
 from mi_course.grading import finish
 from mi_course.grading.grade import grade
-from mi_course.grading.marking_sheet import SheetError
+from mi_course.grading.marking.marking_sheet import SheetError
 from tests.exercises import demo
 from tests.grading import class_of_students as students
 

@@ -6,9 +6,9 @@ import socket
 import pytest
 
 from mi_course.exercises import registry
-from mi_course.grading import isolation
 from mi_course.grading.grade import grade
-from mi_course.grading.isolation import SandboxError
+from mi_course.grading.isolation import isolation
+from mi_course.grading.isolation.isolation import SandboxError
 from tests.exercises import demo
 from tests.grading import class_of_students as students
 

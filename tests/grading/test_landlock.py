@@ -7,9 +7,9 @@ import pytest
 
 from mi_course.grading.inside import landlock, seccomp
 from mi_course.grading.inside.syscalls import MACHINES
-from mi_course.grading.isolation import LANDLOCK
-from mi_course.grading.limits import Limits
-from mi_course.grading.sandbox import Sandbox, Setup
+from mi_course.grading.isolation.isolation import LANDLOCK
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Sandbox, Setup
 from tests.grading.asking import refusal, run, value
 
 pytestmark = pytest.mark.needs_landlock

@@ -5,13 +5,13 @@ import torch
 
 from mi_course.exercises import registry
 from mi_course.exercises.core import Case, GeneratorRef
-from mi_course.grading.isolation import BUBBLEWRAP
-from mi_course.grading.limits import Limits
+from mi_course.grading.isolation.isolation import BUBBLEWRAP
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Outcome, Request, Sandbox, Setup
 from mi_course.grading.mark import OTHER_KIND, count_shown, mark
 from mi_course.grading.notebook import CodeCell, Notebook
 from mi_course.grading.paper import make_paper
 from mi_course.grading.records import BLANK, PARTLY, RIGHT, WRONG
-from mi_course.grading.sandbox import Outcome, Request, Sandbox, Setup
 from mi_course.grading.values import encode
 from tests.exercises import demo
 

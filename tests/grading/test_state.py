@@ -1,12 +1,13 @@
 """Nothing passes from one answer to the next, on each tier: one leaves a trace, the next looks."""
 
+import errno
 import os
 
 import pytest
 
-from mi_course.grading.isolation import BUBBLEWRAP, LANDLOCK
-from mi_course.grading.limits import Limits
-from mi_course.grading.sandbox import Sandbox, Setup
+from mi_course.grading.isolation.isolation import BUBBLEWRAP, LANDLOCK
+from mi_course.grading.isolation.limits import Limits
+from mi_course.grading.isolation.sandbox import Sandbox, Setup
 from tests.grading.asking import run, value
 
 IPC = "import ctypes\nlibrary = ctypes.CDLL(None, use_errno=True)\n"
@@ -86,6 +87,17 @@ def test_no_trace_of_an_answer_is_found_by_the_next(sandbox, trace):
     run(sandbox, leave)
     assert value(run(sandbox, look)) is False
     assert sandbox.starts == starts == 1
+
+
+@pytest.mark.needs_bwrap
+def test_the_keeper_beside_an_answer_leads_nowhere_and_cannot_be_changed():
+    look = "ways = [os.stat(f'/proc/1/{way}').st_dev for way in ('root/scratch', 'cwd')]\n"
+    look += "held = {os.readlink(f'/proc/1/fd/{fd}') for fd in os.listdir('/proc/1/fd')}\n"
+    look += "try: open('/proc/1/mem', 'r+b')\nexcept OSError as error: refused = error.errno\n"
+    look += "return [[way == os.stat('.').st_dev for way in ways], sorted(held), refused]"
+    with Sandbox(BUBBLEWRAP, Setup(torch=False)) as box:
+        seen = value(run(box, look))
+    assert seen == [[True, True], ["/dev/null"], errno.EROFS]
 
 
 @pytest.mark.needs_bwrap

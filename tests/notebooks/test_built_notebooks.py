@@ -7,8 +7,8 @@ import nbformat
 import pytest
 
 from mi_course.exercises import registry
-from mi_course.grading.build import as_text, solution_notebook, student_notebook
-from mi_course.grading.source import read_chapter
+from mi_course.grading.notebooks.build import as_text, solution_notebook, student_notebook
+from mi_course.grading.notebooks.source import read_chapter
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted((ROOT / "solutions").glob("[0-9][0-9]_*.py"))

@@ -10,8 +10,8 @@ import torch
 import transformers
 
 import mi_course.plots.showing
-from mi_course.grading.build import solution_notebook, student_notebook
-from mi_course.grading.source import read_chapter
+from mi_course.grading.notebooks.build import solution_notebook, student_notebook
+from mi_course.grading.notebooks.source import read_chapter
 from mi_course.models.tokenizer import load_tokenizer
 
 SOURCE = Path(__file__).parents[2] / "solutions" / "00_start_here.py"

@@ -13,7 +13,7 @@ from mi_course.exercises.ch06_edits import ablate_head
 from mi_course.exercises.ch06_losses import in_context_learning_score
 from mi_course.exercises.ch06_scores import induction_score, previous_token_score
 from mi_course.exercises.ch06_tokens import repeated_tokens
-from mi_course.grading.source import read_chapter
+from mi_course.grading.notebooks.source import read_chapter
 from mi_course.methods import induction
 from mi_course.metrics import cross_entropy_by_position
 from mi_course.models import tiny

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from mi_course.grading.execute import execute
-from mi_course.grading.source import Chapter, SourceCell
+from mi_course.grading.notebooks.execute import execute
+from mi_course.grading.notebooks.source import Chapter, SourceCell
 
 ROOT = Path(__file__).parents[2]
 CELLS = {
@@ -38,7 +38,7 @@ def executed(tmp_path_factory):
 
 def nbval(path, *arguments):
     """The outcome of each cell that pytest reports, and the whole output."""
-    plugin = ("-p", "mi_course.grading.nbval_plugin")
+    plugin = ("-p", "mi_course.grading.notebooks.nbval_plugin")
     command = [sys.executable, "-m", "pytest", *plugin, "--nbval-current-env", "-rA", "-q"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     environment.pop("PYTEST_ADDOPTS", None)

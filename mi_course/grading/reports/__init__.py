@@ -1,0 +1,1 @@
+"""What a class's marks become: tables, pages, a database, and sheets for other systems."""

@@ -1,0 +1,272 @@
+"""Which way of choosing neurons is best: F1 by collection, method and k, as in the paper's table.
+
+Every feature of every collection is told from the other features of its collection by probes on k
+neurons, chosen by each method on some documents and judged on others. "optimal" is the probe of
+least loss among the neurons of highest F-statistic (`optimal`), proven where time allowed.
+
+Source: [Gurnee23], table 2 (collections) and the appendix's table of methods. In go a bridge, or
+activations with labels; out comes a `SparseTable`.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from transformer_lens.model_bridge import TransformerBridge
+
+from mi_course.methods.probing.dataset import collect
+from mi_course.methods.probing.optimal import optimal_sparse_probe
+from mi_course.methods.probing.rankings import RANKINGS, f_statistic
+from mi_course.methods.probing.scores import best_thresholds, classification_scores
+from mi_course.methods.probing.splits import split
+from mi_course.methods.probing.subsets import examples, fit_subsets
+from mi_course.results import ProbeData, SparseTable
+
+__all__ = ["AGGREGATION", "METHODS", "collection_table", "judged_features", "sparse_table"]
+
+OPTIMAL = "optimal"
+METHODS = (
+    "random",
+    "mean difference",
+    "F-statistic",
+    "logistic regression",
+    "mutual information",
+    OPTIMAL,
+)
+# The ten collections of the paper (the facts about a person are five questions), and what is read
+# of an example's tokens: each one, their mean, or the last one.
+AGGREGATION: dict[str, str] = {
+    "part_of_speech": "token",
+    "dependency": "token",
+    "morphology": "token",
+    "code_language": "mean",
+    "natural_language": "mean",
+    "text_feature": "token",
+    "subset": "mean",
+    "compound": "last",
+    "latex": "token",
+    "person_gender": "last",
+    "person_alive": "last",
+    "person_occupation": "last",
+    "person_sport": "last",
+    "person_party": "last",
+}
+LEAST, LEAST_GROUPS = 10, 4  # that must have a label, and lack it, for it to be judged
+
+
+def sparse_table(
+    data: Mapping[str, ProbeData],
+    *,
+    ks: Sequence[int] = range(1, 9),
+    methods: Sequence[str] = METHODS,
+    penalty: float = 1.0,
+    candidates: int = 50,
+    seconds: float = 1.0,
+    seed: int = 0,
+) -> SparseTable:
+    """Return the held-out F1 of probes on k neurons, by collection, method and k.
+
+    Args:
+        data: activations with labels, by collection.
+        ks: how many neurons.
+        methods: keys of `RANKINGS`, and "optimal".
+        penalty: ridge strength on the sum of losses.
+        candidates: neurons of highest F-statistic among which "optimal" searches.
+        seconds: limit of each such search.
+        seed: of the division into examples to fit and to judge by.
+
+    Returns:
+        The table.
+
+    Raises:
+        ValueError: no data, an unknown method, a feature that cannot be held out, or k out of
+            range.
+    """
+    if not data or (unknown := set(methods) - {*RANKINGS, OPTIMAL}):
+        wrong = sorted(unknown) if data else "no data"
+        raise ValueError(f"expected data and methods of {[*RANKINGS, OPTIMAL]}, got {wrong}")
+    plan = _Plan(tuple(ks), tuple(methods), penalty, candidates, seconds)
+    spent = torch.zeros(len(methods))
+    f1, proven = [], []
+    for probed in data.values():
+        train, test = split(probed, seed=seed)
+        sides = probed.take(train), probed.take(test)
+        cells = [plan.layer(*sides, layer, spent) for layer in range(len(probed.layers))]
+        f1.append(torch.stack([cell[0] for cell in cells]).mean(0))
+        proven.append(torch.stack([cell[1] for cell in cells]).mean(0))
+    counts = [d.labels.shape[1] * len(d.layers) for d in data.values()]
+    return SparseTable(
+        f1=torch.stack(f1),
+        collections=tuple(data),
+        methods=plan.methods,
+        ks=plan.ks,
+        n_probes=tuple(counts),
+        seconds=spent / sum(counts),
+        proven=torch.stack(proven),
+        candidates=candidates,
+    )
+
+
+class _Plan(NamedTuple):
+    """What is measured for each feature and layer."""
+
+    ks: tuple[int, ...]
+    methods: tuple[str, ...]
+    penalty: float
+    candidates: int
+    seconds: float
+
+    def layer(
+        self, train: ProbeData, test: ProbeData, layer: int, spent: Float[Tensor, " method"]
+    ) -> tuple[Float[Tensor, "method k"], Float[Tensor, " k"]]:
+        """Return the mean F1 and how often "optimal" was; add the seconds to those spent."""
+        x, y = train.activations[layer], train.labels
+        k_most = max(self.ks)
+        if not 1 <= min(self.ks) <= k_most <= x.shape[1]:
+            raise ValueError(f"expected ks from 1 to {x.shape[1]} neurons, got {self.ks}, try 1")
+        chosen = torch.zeros(len(self.methods), y.shape[1], len(self.ks), k_most, dtype=torch.long)
+        proven = torch.full((y.shape[1], len(self.ks)), float("nan"))
+        for at, method in enumerate(self.methods):
+            start = time.perf_counter()
+            if method == OPTIMAL:
+                chosen[at], proven = self._optimal(x, y, k_most)
+            else:
+                order = RANKINGS[method](x, y).topk(k_most, dim=1).indices
+                chosen[at] = order[:, None].cpu()
+            share = len(self.ks) if method == OPTIMAL else 1
+            spent[at] += (time.perf_counter() - start) / share
+        sides = (x, test.activations[layer])
+        f1 = [
+            self._f1(sides, y[:, f], test.labels[:, f], chosen[:, f].to(x.device))
+            for f in range(y.shape[1])
+        ]
+        return torch.stack(f1).mean(0), proven.mean(0)
+
+    def _optimal(
+        self, x: Float[Tensor, "example neuron"], y: Bool[Tensor, "example feature"], k_most: int
+    ) -> tuple[Int[Tensor, "feature k neuron"], Float[Tensor, "feature k"]]:
+        chosen = torch.zeros(y.shape[1], len(self.ks), k_most, dtype=torch.long)
+        proven = torch.zeros(y.shape[1], len(self.ks))
+        few = f_statistic(x, y).topk(min(max(self.candidates, k_most), x.shape[1]), dim=1).indices
+        for f, neurons in enumerate(few):
+            for at, k in enumerate(self.ks):
+                found = optimal_sparse_probe(
+                    x[:, neurons], y[:, f], k, penalty=self.penalty, seconds=self.seconds
+                )
+                chosen[f, at, :k] = neurons[found.neurons].cpu()
+                proven[f, at] = found.proven
+        return chosen, proven
+
+    def _f1(
+        self,
+        sides: tuple[Float[Tensor, "_train neuron"], Float[Tensor, "_test neuron"]],
+        y_train: Bool[Tensor, " _train"],
+        y_test: Bool[Tensor, " _test"],
+        chosen: Int[Tensor, "method k neuron"],
+    ) -> Float[Tensor, "method k"]:
+        """Return the F1 of every method's probes for one feature."""
+        used, places = chosen.unique(return_inverse=True)
+        data = examples(sides[0][:, used], y_train)
+        scores = []
+        for at, k in enumerate(self.ks):
+            fit = fit_subsets(data, places[:, at, :k], penalty=self.penalty)
+            train, test = (
+                (x[:, chosen[:, at, :k]].double() * fit.weight).sum(2).T + fit.bias[:, None]
+                for x in sides
+            )
+            threshold = best_thresholds(train, y_train)
+            scores.append(classification_scores(test > threshold[:, None], y_test).f1)
+        return torch.stack(scores, dim=1).cpu()
+
+
+def collection_table(
+    model: TransformerBridge,
+    *,
+    collections: Sequence[str] = tuple(AGGREGATION),
+    hook: str = "mlp_post",
+    layers: Sequence[int] | None = None,
+    n_documents: int = 400,
+    per_label: int = 200,
+    ks: Sequence[int] = range(1, 9),
+    methods: Sequence[str] = METHODS,
+    penalty: float = 1.0,
+    candidates: int = 50,
+    seconds: float = 1.0,
+    seed: int = 0,
+) -> SparseTable:
+    """Return the table for collections of the town.
+
+    Args:
+        model: any bridge with a fast tokenizer.
+        collections: keys of `AGGREGATION`: the ten of the paper.
+        hook: a key of `dataset.HOOKS`.
+        layers: all of them when None.
+        n_documents: documents that are read, for each collection.
+        per_label: most examples of each label.
+        ks: how many neurons.
+        methods: keys of `RANKINGS`, and "optimal".
+        penalty: ridge strength on the sum of losses.
+        candidates: neurons of highest F-statistic among which "optimal" searches.
+        seconds: limit of each such search.
+        seed: of documents and divisions.
+
+    Returns:
+        The table; labels that too few documents have are left out.
+
+    Raises:
+        ValueError: an unknown collection, hook or method, a layer or k out of range.
+    """
+    if unknown := set(collections) - set(AGGREGATION):
+        raise ValueError(f"expected collections of {list(AGGREGATION)}, got {sorted(unknown)}")
+    data = {
+        name: judged_features(
+            collect(
+                model,
+                name,
+                hook=hook,
+                layers=layers,
+                aggregation=AGGREGATION[name],
+                n_documents=n_documents,
+                per_label=per_label,
+                seed=seed,
+            )
+        )
+        for name in collections
+    }
+    return sparse_table(
+        data,
+        ks=ks,
+        methods=methods,
+        penalty=penalty,
+        candidates=candidates,
+        seconds=seconds,
+        seed=seed,
+    )
+
+
+def judged_features(data: ProbeData) -> ProbeData:
+    """Return the data with those features that enough examples and groups have, and lack.
+
+    Raises:
+        ValueError: no feature is left.
+    """
+    _, group = data.groups.unique(return_inverse=True)
+    keep = []
+    for f, truth in enumerate(data.labels.T):
+        sides = (truth, ~truth)
+        examples_ = min(int(side.sum()) for side in sides)
+        groups = min(len(group[side].unique()) for side in sides)
+        if examples_ >= LEAST and groups >= LEAST_GROUPS:
+            keep.append(f)
+    if not keep:
+        raise ValueError(
+            f"expected a feature of {data.collection} that at least {LEAST} examples in "
+            f"{LEAST_GROUPS} groups have and as many lack, got none, try more documents"
+        )
+    return replace(
+        data, labels=data.labels[:, keep], features=tuple(data.features[f] for f in keep)
+    )

@@ -95,7 +95,8 @@ class Driver:
             become(self.hello["uid"], keep)
             return
         # Paths are looked up with the old rights, the wall stands with the new ones.
-        wall = landlock.around_driver(self.landlock, self.hello["readable"], self.work)
+        paths = self.hello["readable"], self.work, self.hello["listed"]
+        wall = landlock.around_driver(self.landlock, *paths)
         become(self.hello["uid"], {DAC_READ_SEARCH} if self.hello["closed"] else set())
         wall.stand()
 

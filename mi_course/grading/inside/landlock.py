@@ -74,13 +74,19 @@ class Wall:
         _stand(self.ruleset)
 
 
-def around_driver(known: int, readable: Iterable[str | Path], work: str | Path) -> Wall:
+def around_driver(
+    known: int,
+    readable: Iterable[str | Path],
+    work: str | Path,
+    listed: Iterable[str | Path] = (),
+) -> Wall:
     """The wall around a driver and its answers.
 
     Args:
         known: version of Landlock.
         readable: what may be read, and executed.
         work: the one folder to write in.
+        listed: folders in which names may be read, and no files.
 
     Returns:
         A wall that does not stand yet.
@@ -88,6 +94,8 @@ def around_driver(known: int, readable: Iterable[str | Path], work: str | Path) 
     wall = Wall(known)
     for path in readable:
         wall.allow(path, READ)
+    for path in listed:
+        wall.allow(path, READ_DIR)
     for name in DEVICES:
         wall.allow(name, READ_FILE)
     wall.allow("/dev/null", READ_FILE | WRITE_FILE | TRUNCATE)

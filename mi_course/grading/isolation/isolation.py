@@ -20,7 +20,7 @@ from typing import Any
 from mi_course.grading.inside import landlock, rights
 from mi_course.grading.isolation import trial
 from mi_course.grading.isolation.limits import Limits
-from mi_course.grading.isolation.view import View
+from mi_course.grading.isolation.view import PACKAGE, View
 
 BUBBLEWRAP = "bubblewrap"
 LANDLOCK = "landlock"
@@ -143,15 +143,19 @@ def wall(tier: str, view: View, uid: int) -> dict[str, Any]:
 
     Returns:
         Words of the driver's hello: the uid; the version of Landlock, 0 on other tiers; what may
-        be read; whether that lies where other users cannot enter; whether each answer is to have
-        namespaces of its own; whether every process that the driver may kill is its own.
+        be read, and where only names may be; whether that lies where other users cannot enter;
+        whether each answer is to have namespaces of its own; whether every process that the driver
+        may kill is its own.
     """
     known = landlock.version() if tier == LANDLOCK else 0
-    readable = [*visible_paths(), view.root, *(real for real, _ in view.links)]
+    around = [path for path in visible_paths() if path in PACKAGE.parents]
+    beside = [path for each in visible_paths() for path in _beside_package(each)]
+    readable = [*beside, view.root, *(real for real, _ in view.links)]
     return {
         "uid": uid,
         "landlock": known,
         "readable": [str(path) for path in readable] if known else [],
+        "listed": [str(path) for path in around] if known else [],
         "closed": any(map(_closed, readable)),
         "apart": tier == BUBBLEWRAP,
         "alone": tier == BUBBLEWRAP or uid != 0 or known >= landlock.SCOPES_SINCE,
@@ -201,6 +205,8 @@ def _mounts(view: View, limits: Limits) -> list[str]:
     words = [w for folder in sorted(folders) for w in ("--perms", "0755", "--dir", str(folder))]
     pairs += [(real, COURSE / link.relative_to(view.root)) for real, link in view.links]
     words += [w for real, target in pairs for w in ("--ro-bind", str(real), str(target))]
+    if any(path in PACKAGE.parents for path in visible_paths()):  # installed among the libraries
+        words += ["--perms", "0555", "--tmpfs", str(PACKAGE), "--remount-ro", str(PACKAGE)]
     for link in (Path("/lib"), Path("/lib64"), Path("/bin"), Path("/sbin")):
         if link.is_symlink():
             words += ["--symlink", str(link.readlink()), str(link)]
@@ -222,6 +228,14 @@ def visible_paths() -> list[Path]:
         found += [prefix / part for part in ("bin", "lib", "lib64", "pyvenv.cfg")]
     found += [path for path in map(Path, sys.path) if path.name == "site-packages"]
     return _outermost(path for path in found if path.exists())
+
+
+def _beside_package(path: Path) -> list[Path]:
+    """The path, or what lies in it beside the course's own package, which holds the answers."""
+    if path not in PACKAGE.parents:
+        return [path]
+    parts = [part for part in path.iterdir() if part != PACKAGE]
+    return [each for part in parts for each in _beside_package(part)]
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mi_course.grading.isolation import isolation
 from mi_course.grading.isolation.isolation import (
     BUBBLEWRAP,
     LANDLOCK,
@@ -294,3 +295,23 @@ def test_what_must_not_be_forked_is_prepared_for_each_answer():
         answers = [value(run(box, "import sys\nreturn 'torch' in sys.modules")) for _ in range(2)]
         assert answers == [True, True]
         assert box._fresh
+
+
+def test_a_course_that_is_installed_among_the_libraries_is_not_read(tier, tmp_path, monkeypatch):
+    libraries = tmp_path / "site-packages"
+    for name in ("mi_course/exercises/answers.py", "other/module.py"):
+        (libraries / name).parent.mkdir(parents=True)
+        (libraries / name).write_text("known = 1")
+    for folder in (tmp_path, *tmp_path.parents[:-2]):
+        folder.chmod(0o755)
+    visible = isolation.visible_paths()
+    monkeypatch.setattr(isolation, "visible_paths", lambda: [*visible, libraries])
+    monkeypatch.setattr(isolation, "PACKAGE", libraries / "mi_course")
+    with Sandbox(tier, SETUP, LIMITS) as box:
+        seen = run(
+            box, f"return open('{libraries}/other/module.py').read(), os.listdir('{libraries}')"
+        )
+        assert value(seen)["v"][0] == "known = 1"
+        assert "other" in value(seen)["v"][1]
+        answer = run(box, f"return open('{libraries}/mi_course/exercises/answers.py').read()")
+        assert refusal(answer) in {"FileNotFoundError", "PermissionError"}

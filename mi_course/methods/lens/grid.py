@@ -251,8 +251,9 @@ def _read(
     for start in range(0, read.shape[1], chunk):
         here = slice(start, start + chunk)
         end = unembed(model, final[here]).float().log_softmax(dim=-1)
+        said = (end, end.exp())
         rows = [
-            _reading(unembed(model, _translated(translators, name, x)), end, targets[here], k)
+            _reading(unembed(model, _translated(translators, name, x)), said, targets[here], k)
             for name, x in zip(names, read[:, here], strict=True)
         ]
         parts.append(Reading(*(torch.stack(each) for each in zip(*rows, strict=True))))
@@ -265,20 +266,26 @@ def _translated(translators: Translation | None, name: str, resid: Tensor) -> Te
 
 def _reading(
     logits: Float[Tensor, "pos d_vocab"],
-    end: Float[Tensor, "pos d_vocab"],
+    said: tuple[Float[Tensor, "pos d_vocab"], Float[Tensor, "pos d_vocab"]],
     targets: Int[Tensor, " pos"],
     k: int,
 ) -> tuple[Tensor, ...]:
-    """What is kept of one point's logits, in the order of `Reading`'s fields."""
+    """What is kept of one point's logits, in the order of `Reading`'s fields.
+
+    `said` holds the log-probabilities and probabilities of the final prediction. Tensors as large
+    as the logits are changed in place where that can be.
+    """
     logits = logits.float()
     best = logits.topk(k, dim=-1)
     log_probs = logits.log_softmax(dim=-1)
     probs = log_probs.gather(-1, best.indices).exp()
     known = targets >= 0
     of_target = rearrange(targets.clamp(min=0), "pos -> pos 1")
-    above = (logits > logits.gather(-1, of_target)).sum(dim=-1)
+    above = (logits > logits.gather(-1, of_target)).count_nonzero(dim=-1)
     own = rearrange(log_probs.gather(-1, of_target), "pos 1 -> pos")
-    entropy = -(log_probs.exp() * log_probs.clamp(min=-1e9)).sum(dim=-1)
-    kl = (end.exp() * (end - log_probs).clamp(min=-1e9, max=1e9)).sum(dim=-1)
+    # A token that cannot come, of log-probability -inf, adds nothing: 0 times a number.
+    entropy = -log_probs.exp().mul_(log_probs.clamp(min=-1e9)).sum(dim=-1)
+    end, end_probs = said
+    kl = (end - log_probs).clamp_(min=-1e9, max=1e9).mul_(end_probs).sum(dim=-1)
     rank = torch.where(known, above, UNKNOWN)
     return best.indices, best.values, probs, rank, own, entropy, kl.clamp(min=0)

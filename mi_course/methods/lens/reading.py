@@ -7,6 +7,9 @@ definition, and elsewhere as good as the layers' habit of writing in the basis t
 Source: [nostalgebraist20]. In go a bridge and activations, out come logits.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -134,9 +137,28 @@ def stream(
     known_tokens(model, "text", tokens)
     points = points_of(model, hook)
     names = [*points.values(), final_point(model)]
-    seen = record(model, tokens, names, batch_size=batch_size)
+    seen = record(model, tokens, names, edits=_forget_patterns(model), batch_size=batch_size)
     read = torch.stack([seen[name] for name in points.values()])
     return tuple(points), read, seen[final_point(model)]
+
+
+def _forget_patterns(model: TransformerBridge) -> dict[str, Callable[[Tensor], Tensor]]:
+    """Edits that change nothing and free memory behind each layer.
+
+    A bridge of a Hugging Face model keeps every layer's attention pattern after the run: 600 MB for
+    GPT-2 at 1,024 positions.
+    """
+
+    def forget(resid: Tensor, attention: torch.nn.Module) -> Tensor:
+        attention._pattern = None
+        return resid
+
+    layers = {i: block.attn for i, block in enumerate(model.blocks) if hasattr(block, "attn")}
+    return {
+        f"blocks.{i}.hook_resid_post": partial(forget, attention=attention)
+        for i, attention in layers.items()
+        if "_pattern" in vars(attention)
+    }
 
 
 def known_tokens(model: TransformerBridge, name: str, tokens: Int[Tensor, "..."]) -> None:

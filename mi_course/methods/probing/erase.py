@@ -26,7 +26,7 @@ RANK_TOLERANCE = 1e-6  # singular values below this fraction of the largest coun
 
 def erase_direction(
     x: Float[Tensor, "... d_in"],
-    direction: Float[Tensor, " d_in"],
+    direction: Float[Tensor, " width"],
     *,
     mean: Float[Tensor, " d_in"] | None = None,
 ) -> Float[Tensor, "... d_in"]:
@@ -51,7 +51,7 @@ def erase_direction(
 
 
 def least_squares_erasure(
-    x: Float[Tensor, "example d_in"], y: Shaped[Tensor, "example feature"]
+    x: Float[Tensor, "example d_in"], y: Shaped[Tensor, "label feature"]
 ) -> Erasure:
     """Return the smallest change of activations after which no linear probe can read the labels.
 
@@ -104,7 +104,7 @@ def where(
     return changed
 
 
-def _unit(direction: Float[Tensor, " d_in"], width: int) -> Float[Tensor, " d_in"]:
+def _unit(direction: Float[Tensor, " width"], width: int) -> Float[Tensor, " width"]:
     if direction.shape != (width,):
         raise ValueError(f"expected a direction of width {width}, got {tuple(direction.shape)}")
     norm = direction.norm()

@@ -25,7 +25,7 @@ EDGES = (1.0, 0.8, 0.6, 0.4, 0.2, 0.0)
 
 def top_examples(
     values: Float[Tensor, " token"],
-    labelled: Bool[Tensor, " token"],
+    labelled: Bool[Tensor, " label"],
     *,
     k: int = 20,
     neuron: tuple[int, int] = (0, 0),

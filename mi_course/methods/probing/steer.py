@@ -30,8 +30,8 @@ def steer(
     model: TransformerBridge,
     tokens: Int[Tensor, "batch pos"],
     layer: int,
-    direction: Float[Tensor, " d_model"],
-    coefficient: float,
+    direction: Float[Tensor, " width"],
+    coefficient: float | int,
     *,
     positions: Sequence[int] | None = None,
     batch_size: int | None = None,
@@ -60,8 +60,8 @@ def steer(
 def steering_edits(
     model: TransformerBridge,
     layer: int,
-    direction: Float[Tensor, " d_model"],
-    coefficient: float,
+    direction: Float[Tensor, " width"],
+    coefficient: float | int,
     *,
     positions: Sequence[int] | None = None,
 ) -> dict[str, Edit]:
@@ -177,8 +177,8 @@ def steering_effects(
     model: TransformerBridge,
     choices: Sequence[Choice],
     layer: int,
-    direction: Float[Tensor, " d_model"],
-    coefficients: Sequence[float],
+    direction: Float[Tensor, " width"],
+    coefficients: Sequence[float | int],
     *,
     places: Sequence[Sequence[int]] | None = None,
     n_random: int = 5,
@@ -207,7 +207,7 @@ def steering_effects(
     noise = torch.randn(n_random, len(direction), generator=generator).to(direction)
     noise *= direction.norm() / noise.norm(dim=1, keepdim=True)
 
-    def mean(towards: Tensor, coefficient: float) -> Tensor:
+    def mean(towards: Tensor, coefficient: float | int) -> Tensor:
         edits = steering_edits(model, layer, towards, coefficient)
         return choice_log_odds(model, choices, edits, places=places).mean()
 

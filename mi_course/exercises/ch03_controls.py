@@ -34,11 +34,6 @@ def _by_dictionary(types: Labels, n_labels: int, generator: torch.Generator) -> 
     return torch.tensor([label[each] for each in types.tolist()])
 
 
-def _by_table(types: Labels, n_labels: int, generator: torch.Generator) -> Labels:
-    draws = torch.rand(int(types.max()) + 1, generator=generator)
-    return (draws[types] * n_labels).long()
-
-
 def _judge_labels(case: Case, got: Labels, _expected: Labels) -> str | None:
     types, n_labels, _ = case.args
     if ((got < 0) | (got >= n_labels)).any():
@@ -96,7 +91,7 @@ CONTROL_LABELS = Exercise(
     minutes=10,
     reference=control_labels,
     cases=_label_cases,
-    alternatives=(_by_dictionary, _by_table),
+    alternatives=(_by_dictionary,),
     wrong=(
         Wrong(
             "a label for each example",
@@ -213,9 +208,9 @@ def _selectivity_cases(seed: int) -> list[Case]:
         Case("other examples for the control", (*drawn(41, 3, 1.5), *drawn(23, 3, 1.0))),
         Case("a perfect probe and a constant one", (logits, truth, blank, some), "truth"),
         Case(
-            "a probe without an opinion says no",
-            (torch.zeros(7, 2), drawn(7, 2, 1.0)[1], *drawn(9, 2, 1.0)),
-            "property",
+            "probes without an opinion, which say no",
+            (torch.zeros(7, 2), drawn(7, 2, 1.0)[1], torch.zeros(9, 2), drawn(9, 2, 1.0)[1]),
+            "truth",
         ),
     ]
 

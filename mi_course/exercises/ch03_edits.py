@@ -158,7 +158,7 @@ def ablate_neuron_loss(
     """Return how much the loss rises without a neuron: inside the context and outside (nats)."""
     name = f"blocks.{layer}.mlp.hook_post"
     _, cache = model.run_with_cache(tokens, names_filter=name)
-    usual = cache[name][..., neuron][~context].mean()
+    usual = cache[name][..., neuron].mean()
 
     def replace(post: Tensor, hook: Any) -> Tensor:
         post[..., neuron] = usual
@@ -173,9 +173,8 @@ def ablate_neuron_loss(
 
 def _in_one_pass(model: Any, tokens: Tokens, context: Context, layer: int, neuron: int) -> Rises:
     def replace(post: Tensor, hook: Any) -> Tensor:
-        usual = (post[..., neuron] * ~context).sum() / (~context).sum()
         chosen = torch.arange(post.shape[-1]) == neuron
-        return torch.where(chosen, usual, post)
+        return torch.where(chosen, post.mean(dim=(0, 1)), post)
 
     hook = (f"blocks.{layer}.mlp.hook_post", replace)
     said = [model(tokens), model.run_with_hooks(tokens, fwd_hooks=[hook])]
@@ -216,7 +215,7 @@ def _filled(post: Tensor, place: Any, value: Tensor | float) -> Tensor:
 
 
 def _usual(post: Tensor, context: Context, neuron: int) -> Tensor:
-    return _filled(post, (..., neuron), post[..., neuron][~context].mean())
+    return _filled(post, (..., neuron), post[..., neuron].mean())
 
 
 def _levels(model: Any, tokens: Tokens, context: Context, layer: int, neuron: int) -> Rises:
@@ -270,29 +269,31 @@ ABLATE_NEURON_LOSS = Exercise(
             "zero",
             _with(lambda post, context, neuron: _filled(post, (..., neuron), 0.0)),
             "this is zero ablation",
-            "this is zero ablation: put in what the neuron usually is outside the context",
+            "this is zero ablation: put the neuron's mean in, so that only its variation is lost",
         ),
         Wrong(
-            "mean over all tokens",
-            _with(
-                lambda post, context, neuron: _filled(post, (..., neuron), post[..., neuron].mean())
-            ),
-            "tokens of the context as well",
-            "the mean is over tokens of the context as well: take it outside, where it is silent",
-        ),
-        Wrong(
-            "mean inside the context",
+            "mean outside the context",
             _with(
                 lambda post, context, neuron: _filled(
-                    post, (..., neuron), post[..., neuron][context].mean()
+                    post, (..., neuron), post[..., neuron][~context].mean()
                 )
             ),
-            "inside the context",
-            "the neuron is held at its mean inside the context: take the mean outside",
+            "tokens outside the context alone",
+            "the mean is over tokens outside the context alone: take it over all tokens",
+        ),
+        Wrong(
+            "mean by position",
+            _with(
+                lambda post, context, neuron: _filled(
+                    post, (..., neuron), post[..., neuron].mean(0)
+                )
+            ),
+            "over positions as well",
+            "the mean is over the texts only: average over positions as well",
         ),
         Wrong(
             "the whole layer",
-            _with(lambda post, context, neuron: post[~context].mean(0).expand_as(post)),
+            _with(lambda post, context, neuron: post.mean(dim=(0, 1)).expand_as(post)),
             "the whole layer",
             "the whole layer is silenced: change only `post[..., neuron]`",
         ),
@@ -316,9 +317,9 @@ ABLATE_NEURON_LOSS = Exercise(
         ),
     ),
     hints=(
-        "Record the neuron and average it over the tokens outside the context; run the model as it "
-        "is and with that mean in the neuron's place; average the rise of the loss over the "
-        "predicted tokens inside and outside.",
+        "Record the neuron and average it over all tokens; run the model as it is and with that "
+        "mean in the neuron's place; average the rise of the loss over the predicted tokens inside "
+        "the context and over those outside.",
         '`model(tokens, return_type="loss", loss_per_token=True)` gives one loss for each '
         "predicted token; `with model.hooks(fwd_hooks=[(name, function)]):` edits what is inside.",
         "The neurons have axes `batch pos d_mlp`, the losses `batch pos-1`: the loss at place p is "

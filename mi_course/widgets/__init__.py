@@ -3,5 +3,10 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"induction": ["HeadBrowser"], "lens": ["LensBrowser"]}
+    __name__,
+    submod_attrs={
+        "induction": ["HeadBrowser"],
+        "lens": ["LensBrowser"],
+        "probing": ["ProbeBrowser"],
+    },
 )

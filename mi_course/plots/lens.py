@@ -15,6 +15,7 @@ __all__ = ["GRID_COLOURS", "plot_kl_by_layer", "plot_lens_grid", "plot_trajector
 # A word is cut at this length, and not written at all in more columns than this.
 LETTERS, MAX_COLUMNS = 9, 40
 CELL_WIDTH, CELL_HEIGHT = 68, 34
+HALO = {"color": "white", "width": 4}  # black dashes are lost on the darkest cells
 
 
 class Shade(NamedTuple):
@@ -60,6 +61,7 @@ def plot_lens_grid(grid: LensGrid, colour: str = "logit", *, title: str | None =
         raise ValueError(f"expected a colour among {', '.join(GRID_COLOURS)}, got {colour!r}")
     columns, rows = list(range(len(grid.tokens))), list(range(len(grid.points)))
     figure = go.Figure(_cells(grid, colour))
+    figure.add_scatter(**_frames(grid), line=HALO, showlegend=False)
     figure.add_scatter(**_frames(grid), line=TRUTH, showlegend=bool(grid.correct.any()))
     labels = [_short(token) for token in grid.tokens]
     if len(columns) <= MAX_COLUMNS:

@@ -33,6 +33,15 @@ slider.observe(lambda c: redraw(handle, plot_attention(attention, f"L0H{c.new}")
 """
 VIEWS = ["attention_view(attention)", "attention_view(attention)"]
 
+LENS = """
+from mi_course.methods.lens import load_translators
+from mi_course.models import load
+from mi_course.widgets import LensBrowser
+
+text = "One day, Aaron and Judith had a long talk"
+LensBrowser(load("town"), text, load_translators("town"))
+"""
+
 # What the figures of the page show, as text: changes when a plot is drawn with other numbers.
 FIGURES = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(
   plot => [plot.layout?.title?.text, (plot.calcdata || []).map(
@@ -53,10 +62,14 @@ LAST_CELL_RAN = """() => {
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory) -> Path:
     """A notebook with one slider, one figure and two views."""
-    path = tmp_path_factory.mktemp("demo") / "demo.ipynb"
+    return written(tmp_path_factory.mktemp("demo") / "demo.ipynb", DEMO, *VIEWS)
+
+
+def written(path: Path, *sources: str) -> Path:
+    """Write a notebook of code cells."""
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    notebook.cells = [nbformat.v4.new_code_cell(source) for source in (DEMO, *VIEWS)]
+    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
     nbformat.write(notebook, path)
     return path
 
@@ -113,6 +126,15 @@ def test_the_slider_and_the_views_of_a_demo_work_offline(lab, visit, demo):
     assert len(views) == len(VIEWS)
     assert all("L0H0 Zoomed" in view and "L0H3" in view for view in views)
     assert visit.page.get_by_text("official Jupyter news").count() == 0
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.needs_browser
+def test_the_slider_of_the_lens_browser_recolours_its_grid_offline(lab, visit, tmp_path):
+    run_notebook(visit, lab.open(written(tmp_path / "lens.ipynb", LENS)))
+    move_slider(visit, "lens")
+    assert visit.page.get_by_text("right token").count() > 0
     assert visit.outside == []
     assert visit.errors == []
 

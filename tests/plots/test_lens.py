@@ -54,7 +54,8 @@ def test_the_embedding_is_at_the_bottom_and_every_cell_shows_its_word(grid):
 
 
 def test_right_words_wear_the_black_dashed_mark(grid):
-    frames = plot_lens_grid(grid).data[1]
+    halo, frames = plot_lens_grid(grid).data[1:3]
+    assert (halo.x, halo.line.color) == (frames.x, "white")
     assert (frames.line.color, frames.line.dash) == (TRUTH["color"], TRUTH["dash"])
     corners = [(x, y) for x, y in zip(frames.x, frames.y, strict=True) if x is not None]
     centres = {(round(x), round(y)) for x, y in corners}
@@ -63,13 +64,13 @@ def test_right_words_wear_the_black_dashed_mark(grid):
 
 
 def test_right_tokens_stand_above_the_grid(grid):
-    above = plot_lens_grid(grid).data[2]
+    above = plot_lens_grid(grid).data[3]
     assert (tuple(above.text), set(above.y)) == (("·a", "b", ""), {2})
 
 
 def test_without_a_right_word_there_is_no_mark_to_explain(grid):
     wrong = dataclasses.replace(grid, target_rank=torch.full((2, 3), 4))
-    assert not plot_lens_grid(wrong).data[1].showlegend
+    assert not plot_lens_grid(wrong).data[2].showlegend
 
 
 @pytest.mark.parametrize("colour", ["logit", "probability", "entropy", "KL"])

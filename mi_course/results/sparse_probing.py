@@ -105,7 +105,7 @@ class OptimalProbe:
 
     @property
     def gap(self) -> float:
-        """How far above the optimum the loss can be at most, as a fraction of the loss."""
+        """By what fraction of the loss the optimum can be below it at most."""
         # Losses and entropies are never below zero, so neither is the optimum.
         return (self.loss - max(self.bound, 0.0)) / self.loss
 
@@ -121,8 +121,9 @@ class OptimalProbe:
         if self.proven:
             return f"{told}, proven optimal among {self.n_neurons} neurons ({work})."
         return (
-            f"{told}; stopped after {self.seconds:.2g} s: at most {self.gap:.2%} above the optimum "
-            f"among {self.n_neurons} neurons ({work})."
+            f"{told}; stopped after {self.seconds:.2g} s: at most "
+            f"{self.loss - max(self.bound, 0.0):.3g} nats ({self.gap:.1%} of the loss) above the "
+            f"optimum among {self.n_neurons} neurons ({work})."
         )
 
 
@@ -131,7 +132,8 @@ class SparseTable:
     """How well probes on k neurons do, by collection, method and k.
 
     Attributes:
-        f1: held-out F1, the mean over a collection's features and layers.
+        f1: held-out F1 with both classes weighing alike (2/3 for always saying yes), the mean over
+            a collection's features and layers.
         collections: names of the first axis.
         methods: names of the second axis: how neurons were chosen.
         ks: numbers of neurons.

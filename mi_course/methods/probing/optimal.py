@@ -36,7 +36,7 @@ PAIRS_UP_TO = 200  # free neurons of which all pairs are looked at
 
 def optimal_sparse_probe(
     x: Float[Tensor, "example neuron"],
-    y: Bool[Tensor, " example"],
+    y: Bool[Tensor, " labelled"],
     k: int,
     *,
     penalty: float = 1.0,

@@ -96,7 +96,7 @@ def relax(
             break
         moving = _moving(w, squares, free)
         wish = w[moving].abs() + 1e-3 * at.c[moving].abs() / penalty
-        opened = torch.cat([torch.ones_like(w[inside]), switches(wish, remaining)])
+        opened = torch.cat([torch.ones_like(w[inside]), switches(wish, float(remaining))])
         ridge = penalty / opened.clamp(min=LEAST_SWITCH)
         w, value = _descended(data, w, torch.cat([inside, moving]), ridge, at)
     return Relaxed(best, value, best_squares, w)

@@ -22,8 +22,8 @@ __all__ = ["k_sparse_probe", "probe_on"]
 
 def k_sparse_probe(
     x: Float[Tensor, "example neuron"],
-    y: Bool[Tensor, " example"],
-    ranking: Float[Tensor, " neuron"],
+    y: Bool[Tensor, " labelled"],
+    ranking: Float[Tensor, " scored"],
     k: int,
     *,
     penalty: float = 1.0,
@@ -51,7 +51,7 @@ def k_sparse_probe(
 
 def probe_on(
     x: Float[Tensor, "example neuron"],
-    y: Bool[Tensor, " example"],
+    y: Bool[Tensor, " labelled"],
     neurons: Int[Tensor, " k"],
     *,
     penalty: float = 1.0,

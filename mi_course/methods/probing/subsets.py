@@ -43,7 +43,7 @@ ROUNDING = {torch.float32: 1e-4, torch.float64: 0.0}
 
 
 # One label for each example, or one for each example and feature.
-Labels = Bool[Tensor, "example *feature"]
+Labels = Bool[Tensor, "labelled *feature"]
 
 
 class Examples(NamedTuple):
@@ -96,7 +96,7 @@ class Evaluated(NamedTuple):
 
 def examples(
     x: Float[Tensor, "example neuron"],
-    y: Bool[Tensor, " example"],
+    y: Bool[Tensor, " labelled"],
     *,
     class_balance: bool = False,
 ) -> Examples:
@@ -125,7 +125,7 @@ def examples(
     return Examples(rows, share, n_true, mean)
 
 
-def check(x: Float[Tensor, "rows neuron"], y: Labels) -> None:
+def check(x: Float[Tensor, "example neuron"], y: Labels) -> None:
     """Raise ValueError unless activations and labels fit together and both classes occur."""
     if len(x) != len(y):
         raise ValueError(

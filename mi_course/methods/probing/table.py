@@ -1,8 +1,9 @@
 """Which way of choosing neurons is best: F1 by collection, method and k, as in the paper's table.
 
 Every feature of every collection is told from the other features of its collection by probes on k
-neurons, chosen by each method on some documents and judged on others. "optimal" is the probe of
-least loss among the neurons of highest F-statistic (`optimal`), proven where time allowed.
+neurons, chosen by each method on some documents and judged on others. Both classes of a feature
+weigh alike, in the fit and in F1, which is then 2/3 for always saying yes. "optimal" is the probe
+of least loss among the neurons of highest F-statistic (`optimal`), proven where time allowed.
 
 Source: [Gurnee23], table 2 (collections) and the appendix's table of methods. In go a bridge, or
 activations with labels; out comes a `SparseTable`.
@@ -21,7 +22,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_course.methods.probing.dataset import collect
 from mi_course.methods.probing.optimal import optimal_sparse_probe
 from mi_course.methods.probing.rankings import RANKINGS, f_statistic
-from mi_course.methods.probing.scores import best_thresholds, classification_scores
+from mi_course.methods.probing.scores import classification_scores
 from mi_course.methods.probing.splits import split
 from mi_course.methods.probing.subsets import examples, fit_subsets
 from mi_course.results import ProbeData, SparseTable
@@ -148,14 +149,19 @@ class _Plan(NamedTuple):
 
     def _optimal(
         self, x: Float[Tensor, "example neuron"], y: Bool[Tensor, "example feature"], k_most: int
-    ) -> tuple[Int[Tensor, "feature k neuron"], Float[Tensor, "feature k"]]:
+    ) -> tuple[Int[Tensor, "feature k most"], Float[Tensor, "feature k"]]:
         chosen = torch.zeros(y.shape[1], len(self.ks), k_most, dtype=torch.long)
         proven = torch.zeros(y.shape[1], len(self.ks))
         few = f_statistic(x, y).topk(min(max(self.candidates, k_most), x.shape[1]), dim=1).indices
         for f, neurons in enumerate(few):
             for at, k in enumerate(self.ks):
                 found = optimal_sparse_probe(
-                    x[:, neurons], y[:, f], k, penalty=self.penalty, seconds=self.seconds
+                    x[:, neurons],
+                    y[:, f],
+                    k,
+                    penalty=self.penalty,
+                    seconds=self.seconds,
+                    class_balance=True,
                 )
                 chosen[f, at, :k] = neurons[found.neurons].cpu()
                 proven[f, at] = found.proven
@@ -166,20 +172,18 @@ class _Plan(NamedTuple):
         sides: tuple[Float[Tensor, "_train neuron"], Float[Tensor, "_test neuron"]],
         y_train: Bool[Tensor, " _train"],
         y_test: Bool[Tensor, " _test"],
-        chosen: Int[Tensor, "method k neuron"],
+        chosen: Int[Tensor, "method k most"],
     ) -> Float[Tensor, "method k"]:
-        """Return the F1 of every method's probes for one feature."""
+        """Return the F1 of every method's probes for one feature, both classes weighing alike."""
         used, places = chosen.unique(return_inverse=True)
-        data = examples(sides[0][:, used], y_train)
+        data = examples(sides[0][:, used], y_train, class_balance=True)
+        counted = torch.where(y_test, 1 / y_test.sum(), 1 / (~y_test).sum())
         scores = []
         for at, k in enumerate(self.ks):
             fit = fit_subsets(data, places[:, at, :k], penalty=self.penalty)
-            train, test = (
-                (x[:, chosen[:, at, :k]].double() * fit.weight).sum(2).T + fit.bias[:, None]
-                for x in sides
-            )
-            threshold = best_thresholds(train, y_train)
-            scores.append(classification_scores(test > threshold[:, None], y_test).f1)
+            read = sides[1][:, chosen[:, at, :k]].double()
+            said = (read * fit.weight).sum(2).T + fit.bias[:, None] > 0
+            scores.append(classification_scores(said, y_test, counted=counted).f1)
         return torch.stack(scores, dim=1).cpu()
 
 

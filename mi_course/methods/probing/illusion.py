@@ -12,6 +12,7 @@ import itertools
 from collections.abc import Mapping
 
 import torch
+from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -100,22 +101,24 @@ def illusions(
     Returns:
         Neurons with the label that all their top examples share, least mass first.
     """
-    top = x.topk(k, dim=0).indices
-    mass = x.clamp(min=0)
+    by_neuron = rearrange(x, "token neuron -> neuron token").contiguous()
+    top = by_neuron.topk(k, dim=1).indices
+    fires = by_neuron.amax(1) > 0
+    if documents is not None:
+        ordered = documents[top].sort(dim=1).values
+        n_documents = (ordered.diff(dim=1) > 0).sum(1) + 1
+        fires &= n_documents >= k / 2
     found: list[tuple[float, int, str, int]] = []
     for name, labels in numbers.items():
         best = labels[top]
-        same = (best == best[0]).all(0) & (best[0] >= 0) & (x.amax(0) > 0)
-        if documents is not None:
-            spread = torch.tensor([len(d.unique()) for d in documents[top].T], device=x.device)
-            same &= spread >= k / 2
+        same = fires & (best == best[:, :1]).all(1) & (best[:, 0] >= 0)
         for neuron in same.nonzero().flatten().tolist():
-            number = int(best[0, neuron])
-            share = mass[labels == number, neuron].sum() / mass[:, neuron].sum()
-            found.append((share.item(), neuron, name, number))
+            number, mass = int(best[neuron, 0]), by_neuron[neuron].clamp(min=0)
+            share = (mass[labels == number].sum() / mass.sum()).item()
+            found.append((share, neuron, name, number))
     return [
         top_examples(
-            x[:, neuron],
+            by_neuron[neuron],
             numbers[name] == number,
             k=k,
             neuron=(layer, neuron),

@@ -19,12 +19,14 @@ from mi_course.results import Conjunction
 
 __all__ = ["conjunction"]
 
+USUAL = 4000
+
 
 def conjunction(
     x: Float[Tensor, "token neuron"],
-    positive: Bool[Tensor, " token"],
-    rivals: Bool[Tensor, " token"],
-    held: Bool[Tensor, " token"],
+    positive: Bool[Tensor, " label"],
+    rivals: Bool[Tensor, " label"],
+    held: Bool[Tensor, " label"],
     *,
     k: int = 4,
     layer: int = 0,
@@ -57,7 +59,7 @@ def conjunction(
     """
     _check(x, positive, rivals, held)
     fit = ~held
-    tried = _candidates(x[fit], positive[fit], candidates)
+    tried = _candidates(x, positive, fit, candidates)
     seen = x[:, tried]
     thresholds = seen[fit & positive].quantile(1 - recall, dim=0)
     fires = seen > thresholds
@@ -106,10 +108,16 @@ def _best_alone(
 
 
 def _candidates(
-    x: Float[Tensor, "token neuron"], positive: Bool[Tensor, " token"], n: int
+    x: Float[Tensor, "token neuron"],
+    positive: Bool[Tensor, " token"],
+    fit: Bool[Tensor, " token"],
+    n: int,
 ) -> Tensor:
-    spread = x.std(0, correction=0)
-    gap = (x[positive].mean(0) - x.mean(0)) / torch.where(spread > 0, spread, 1)
+    tokens = fit.nonzero().flatten()
+    # What is usual for a neuron shows in a few thousand tokens.
+    usual = x[tokens[:: max(1, len(tokens) // USUAL)]]
+    spread = usual.std(0, correction=0)
+    gap = (x[fit & positive].mean(0) - usual.mean(0)) / torch.where(spread > 0, spread, 1)
     return gap.topk(min(n, x.shape[1])).indices
 
 

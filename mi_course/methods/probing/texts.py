@@ -89,7 +89,7 @@ def town_texts(
     model: TransformerBridge,
     *,
     n_documents: int = 200,
-    weights: Mapping[str, float] | None = None,
+    weights: Mapping[str, float | int] | None = None,
     split: str = "train",
     seed: int = 0,
     context: int = 128,

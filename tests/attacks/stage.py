@@ -26,7 +26,11 @@ from tests.grading import class_of_students as students
 DECOY = "decoy-4f1c"  # stands in every place that no answer may read
 FULL, REST, SHAPE = 6, 3, 1  # points of all exercises, of all but 99.1, of the shape in 99.1
 SYSV = [Path(f"/proc/sysvipc/{kind}") for kind in ("shm", "msg", "sem")]
-WITNESS = """
+WITNESS = (
+    f"""
+PRIORITY, PROCESSORS = {os.getpriority(os.PRIO_PROCESS, 0)}, {len(os.sched_getaffinity(0))}
+"""
+    + """
 import os, signal, time
 def traces():
     found = os.listdir(os.environ["TMPDIR"])
@@ -41,9 +45,9 @@ def traces():
             found += open(f"/proc/sysvipc/{kind}").read().splitlines()[1:]
         except OSError:
             pass
-    found += ["nice"] if os.getpriority(os.PRIO_PROCESS, 0) else []
+    found += ["nice"] if os.getpriority(os.PRIO_PROCESS, 0) != PRIORITY else []
     found += ["policy"] if os.sched_getscheduler(0) else []
-    found += ["processors"] if len(os.sched_getaffinity(0)) < os.cpu_count() else []
+    found += ["processors"] if len(os.sched_getaffinity(0)) != PROCESSORS else []
     found += ["umask"] if os.umask(0o22) != 0o22 else []
     found += [f"signal {s}" for s in range(1, 32) if signal.getsignal(s) is signal.SIG_IGN
               and s not in (signal.SIGPIPE, signal.SIGXFSZ)]
@@ -72,6 +76,7 @@ def position_means(values):
         raise RuntimeError(f"somebody left {found}")
     return values.mean(1)
 """
+)
 
 # Finds the words that mark the lines of the answer's own process, and writes lines of its own.
 KNOWS = """

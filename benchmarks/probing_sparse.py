@@ -21,6 +21,7 @@ import torch
 from jaxtyping import Bool, Float
 from sklearn.feature_selection import mutual_info_classif
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from mi_course.methods.probing.information import mutual_information
@@ -159,10 +160,11 @@ def main() -> None:
     """Print all figures."""
     torch.set_num_threads(1)
     warnings.filterwarnings("ignore")  # saga says that it has not converged
-    information()
-    two_neurons()
-    optimal()
-    table()
+    with threadpool_limits(1):
+        information()
+        two_neurons()
+        optimal()
+        table()
 
 
 if __name__ == "__main__":

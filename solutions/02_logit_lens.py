@@ -763,7 +763,6 @@ def patchscope(
     taken = cache[name][:, read[1]]
 
     def put(resid, hook):
-        resid = resid.clone()
         resid[:, write[1]] = taken
         return resid
 
@@ -850,13 +849,14 @@ if MODEL == "town":
     assert max(named(layer, -2, layer) for layer in (2, 3)) < 0.03
     shares = [named(layer, -1, layer) for layer in (-1, 0, 1)]
     assert all(map(about, shares, [0.24, 0.32, 0.16], [0.04] * 3))
-    asked = {"positions": torch.full((76,), 2), "name": "landmarks"}
-    ranks = lens.answer_trajectories(model, landmarks, their_cities, **asked).median_rank()
-    assert abs(ranks[0] - 3) < 2 and abs(ranks[2] - 890) < 90
-    ranks = lens.answer_trajectories(
-        model, landmarks, their_cities, **asked, translators=tuned
-    ).median_rank()
-    assert abs(ranks[2] - 896) < 90 and abs(ranks[0] - 354) < 40
+
+# %% hidden="numbers-landmarks"
+if MODEL == "town":
+    at = {"positions": torch.full((76,), 2), "name": "landmarks"}
+    for each, at_first, after_1 in ((None, 3, 890), (tuned, 354, 896)):
+        read = lens.answer_trajectories(model, landmarks, their_cities, **at, translators=each)
+        ranks = read.median_rank()
+        assert abs(ranks[0] - at_first) < 2 + 0.1 * at_first and abs(ranks[2] - after_1) < 90
     following = model(model.to_tokens("The Trevi"))[0, -1].argmax().item()
     assert model.tokenizer.decode([following]) == " Fountain"
 

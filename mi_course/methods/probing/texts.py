@@ -107,7 +107,8 @@ def town_texts(
     Returns:
         The texts, on the model's device.
     """
-    drawn = stream(f"texts/{seed}", split=split, weights=weights)
+    shares = None if weights is None else {kind: float(w) for kind, w in weights.items()}
+    drawn = stream(f"texts/{seed}", split=split, weights=shares)
     documents = tuple(itertools.islice(drawn, n_documents))
     rows, offsets = tokenized(model, documents, min(context, model.cfg.n_ctx))
     longest, start = max(map(len, rows)), len(bos(model.tokenizer))

@@ -23,10 +23,11 @@ def test_planted_neurons_are_found_with_their_thresholds_and_signs(planted):
     assert found.signs.tolist() == [1, -1]
     torch.testing.assert_close(found.thresholds, torch.tensor([0.5, -0.3]), atol=0.02, rtol=0)
     assert found.f1.min() > 0.97
-    # A neuron that knows nothing says yes to all, which has precision p and recall 1.
+    # A neuron that knows nothing says yes to all, which has precision p and recall 1; among 100
+    # held-out examples p is off by up to a tenth.
     share = planted.labels.float().mean(0)
     blind = (2 * share / (1 + share)).tolist()
-    assert found.random_f1.median(dim=1).values.tolist() == pytest.approx(blind, abs=0.06)
+    assert found.random_f1.median(dim=1).values.tolist() == pytest.approx(blind, abs=0.12)
     assert found.of("low") == (0, 7)
     assert "L1N3" in found.summary()
     with pytest.raises(ValueError, match="high"):

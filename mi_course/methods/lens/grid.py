@@ -1,51 +1,22 @@
 """The logit lens as a grid: what each point of the stream would predict at each position.
 
-Logits are large (13 points, 1,024 positions and 50,257 tokens are 2.7 GB), so positions are read in
-chunks and only what the grid shows is kept: the best tokens, the right token's rank, the entropy,
-and the divergence from what the model says in the end.
-
-    KL(final || reading) = sum over tokens of p_final (ln p_final - ln p_reading)      [nats]
-
 Sources: [nostalgebraist20]; [Belrose23], section 2. In go a bridge and tokens, out come a
 `LensGrid` for one text and `LensTrajectories` for one position, or every position, of many.
 """
 
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
-from einops import rearrange
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.methods.lens.reading import answered_at, points_of, stream, unembed
+from mi_course.methods.lens.reading import answered_at, points_of, stream
+from mi_course.methods.lens.statistics import UNKNOWN, Reading, Translation, read_in_chunks
 from mi_course.results import LensGrid, LensTrajectories
 
-__all__ = ["Translation", "answer_trajectories", "logit_lens", "text_trajectories"]
-
-UNKNOWN = -1
-
-
-@runtime_checkable
-class Translation(Protocol):
-    """What may stand between a point and the unembedding: a tuned lens."""
-
-    def apply(self, name: str, resid: Float[Tensor, "... d_model"]) -> Float[Tensor, "... d_model"]:
-        """Return the activations of hook `name` in the basis of the last point."""
-
-
-class Reading(NamedTuple):
-    """What is kept of the logits of some positions."""
-
-    ids: Int[Tensor, "point pos k"]
-    logits: Float[Tensor, "point pos k"]
-    probs: Float[Tensor, "point pos k"]
-    rank: Int[Tensor, "point pos"]
-    log_prob: Float[Tensor, "point pos"]
-    entropy: Float[Tensor, "point pos"]
-    kl: Float[Tensor, "point pos"]
+__all__ = ["answer_trajectories", "logit_lens", "text_trajectories"]
 
 
 def logit_lens(
@@ -69,7 +40,7 @@ def logit_lens(
         targets: the right token at each position, -1 where none is known; by default the next
             token, and none at the last position.
         translators: a tuned lens; None reads the activations as they are.
-        chunk: positions whose logits are held at once, for all points.
+        chunk: positions whose logits are held at once.
 
     Returns:
         Words, logits, ranks, entropies and divergences.
@@ -86,7 +57,7 @@ def logit_lens(
             f"expected a target for each token {tuple(tokens.shape)}, got {tuple(targets.shape)}"
         )
     names = tuple(points_of(model, hook).values())
-    reading = _read(model, names, read[:, 0], final[0], targets[0], translators, k, chunk)
+    reading = read_in_chunks(model, names, read[:, 0], final[0], targets[0], translators, k, chunk)
     word = _decoder(model)
     rows = reading.ids.tolist()
     return LensGrid(
@@ -141,7 +112,9 @@ def answer_trajectories(
     rows, at = answered_at(tokens, positions)
     points, read, final = stream(model, tokens, hook, batch_size=batch_size)
     names = tuple(points_of(model, hook).values())
-    found = _read(model, names, read[:, rows, at], final[rows, at], answers, translators, 1, chunk)
+    found = read_in_chunks(
+        model, names, read[:, rows, at], final[rows, at], answers, translators, 1, chunk
+    )
     return _trajectories(points, found, name, translators)
 
 
@@ -181,7 +154,7 @@ def text_trajectories(
     points, read, final = stream(model, tokens, hook, batch_size=batch_size)
     here = kept.to(read.device)
     names = tuple(points_of(model, hook).values())
-    found = _read(
+    found = read_in_chunks(
         model,
         names,
         read[:, :, :-1][:, here],
@@ -228,64 +201,3 @@ def _decoder(model: TransformerBridge) -> Callable[[int], str]:
         return str(token) if model.tokenizer is None else model.tokenizer.decode([token])
 
     return word
-
-
-@torch.no_grad()
-def _read(
-    model: TransformerBridge,
-    names: tuple[str, ...],
-    read: Float[Tensor, "point pos d_model"],
-    final: Float[Tensor, "pos d_model"],
-    targets: Int[Tensor, " pos"],
-    translators: Translation | None,
-    k: int,
-    chunk: int,
-) -> Reading:
-    d_vocab = model.cfg.d_vocab
-    if chunk < 1 or not 1 <= k <= d_vocab:
-        raise ValueError(f"expected chunk from 1 and k from 1 to {d_vocab}, got {chunk} and {k}")
-    if targets.min() < UNKNOWN or targets.max() >= d_vocab:
-        raise ValueError(f"expected token ids below {d_vocab}, got {targets.max().item()}")
-    targets = targets.to(read.device)
-    parts: list[Reading] = []
-    for start in range(0, read.shape[1], chunk):
-        here = slice(start, start + chunk)
-        end = unembed(model, final[here]).float().log_softmax(dim=-1)
-        said = (end, end.exp())
-        rows = [
-            _reading(unembed(model, _translated(translators, name, x)), said, targets[here], k)
-            for name, x in zip(names, read[:, here], strict=True)
-        ]
-        parts.append(Reading(*(torch.stack(each) for each in zip(*rows, strict=True))))
-    return Reading(*(torch.cat(each, dim=1).cpu() for each in zip(*parts, strict=True)))
-
-
-def _translated(translators: Translation | None, name: str, resid: Tensor) -> Tensor:
-    return resid if translators is None else translators.apply(name, resid)
-
-
-def _reading(
-    logits: Float[Tensor, "pos d_vocab"],
-    said: tuple[Float[Tensor, "pos d_vocab"], Float[Tensor, "pos d_vocab"]],
-    targets: Int[Tensor, " pos"],
-    k: int,
-) -> tuple[Tensor, ...]:
-    """What is kept of one point's logits, in the order of `Reading`'s fields.
-
-    `said` holds the log-probabilities and probabilities of the final prediction. Tensors as large
-    as the logits are changed in place where that can be.
-    """
-    logits = logits.float()
-    best = logits.topk(k, dim=-1)
-    log_probs = logits.log_softmax(dim=-1)
-    probs = log_probs.gather(-1, best.indices).exp()
-    known = targets >= 0
-    of_target = rearrange(targets.clamp(min=0), "pos -> pos 1")
-    above = (logits > logits.gather(-1, of_target)).count_nonzero(dim=-1)
-    own = rearrange(log_probs.gather(-1, of_target), "pos 1 -> pos")
-    # A token that cannot come, of log-probability -inf, adds nothing: 0 times a number.
-    entropy = -log_probs.exp().mul_(log_probs.clamp(min=-1e9)).sum(dim=-1)
-    end, end_probs = said
-    kl = (end - log_probs).clamp_(min=-1e9, max=1e9).mul_(end_probs).sum(dim=-1)
-    rank = torch.where(known, above, UNKNOWN)
-    return best.indices, best.values, probs, rank, own, entropy, kl.clamp(min=0)

@@ -182,9 +182,9 @@ def test_a_number_of_five_thousand_digits_is_refused(record):
 @attack(
     clipped=LIST.format("{tuple(-1 - (n >> k & 1) for k in range(12)): 0 for n in range(4096)}")
 )
-def test_keys_with_one_hash_cost_the_grader_no_time(record):
+def test_keys_with_one_hash_are_not_read(record):
     assert record.marks[1].points == 0
-    assert record.marks[1].seconds < 1
+    assert "could not be read" in record.marks[1].message
 
 
 @attack("""

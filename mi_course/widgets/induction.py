@@ -1,23 +1,19 @@
 """Browse the heads of a model: choose a layer, a head and a text, see where the head looks.
 
-The figure is an ordinary output of the cell, which the controls replace in place. So the saved
-notebook shows the default state where no kernel runs, and only core ipywidgets are needed.
 In go a bridge and a text; out comes something to display.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
-from IPython.display import display
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.activations import Head
 from mi_course.methods.induction import attention
-from mi_course.plots import plot_attention, summary
-from mi_course.plots.showing import Shown, redraw
+from mi_course.plots import plot_attention
 from mi_course.results import Attention, head_name
+from mi_course.widgets.controlled import ControlledFigure, text_box
 
 __all__ = ["HeadBrowser"]
 
@@ -25,7 +21,7 @@ __all__ = ["HeadBrowser"]
 MAX_TOKENS = 80
 
 
-class HeadBrowser:
+class HeadBrowser(ControlledFigure):
     """A layer, a head and a text to choose, and the head's attention pattern below.
 
     Args:
@@ -50,41 +46,8 @@ class HeadBrowser:
             options=list(range(n_layers)), value=head[0], description="layer"
         )
         self.head = ipywidgets.IntSlider(value=head[1], max=n_heads - 1, description="head")
-        self.text = ipywidgets.Text(
-            value=text,
-            description="text",
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="90%"),
-        )
-        self.told = ipywidgets.HTML()
-        chosen = ipywidgets.HBox([self.layer, self.head])
-        self.controls = ipywidgets.VBox([chosen, self.text, self.told])
-        self._figure = self._draw()
-        self._sentence: Any = None
-        self._handle: Any = None
-        for control in (self.layer, self.head, self.text):
-            control.observe(self._changed, names="value")
-
-    @property
-    def figure(self) -> go.Figure:
-        """The figure as the controls stand."""
-        return self._figure
-
-    def _ipython_display_(self) -> None:
-        display(self.controls)
-        self._sentence = display(_text(self._figure), raw=True, display_id=True)
-        self._handle = display(Shown(self._figure), display_id=True)
-
-    def _changed(self, _change: Any) -> None:
-        try:
-            self._figure = self._draw()
-        except ValueError as error:
-            self.told.value = f"<b>{error}</b>"
-            return
-        self.told.value = ""
-        if self._handle is not None:
-            self._sentence.update(_text(self._figure), raw=True)
-            redraw(self._handle, self._figure)
+        self.text = text_box(text)
+        super().__init__([self.layer, self.head], [self.text])
 
     def _draw(self) -> go.Figure:
         name = head_name(self.layer.value, self.head.value)
@@ -96,7 +59,3 @@ class HeadBrowser:
         if not 2 <= n_tokens <= longest:
             raise ValueError(f"expected 2 to {longest} tokens, got {n_tokens}, try another text")
         return attention(self._model, text)
-
-
-def _text(figure: go.Figure) -> dict[str, str]:
-    return {"text/plain": summary(figure)}

@@ -5,26 +5,24 @@ In go a bridge, a text and maybe a tuned lens; out comes something to display.
 """
 
 from functools import lru_cache
-from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
-from IPython.display import display
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.methods.lens import Translators, logit_lens
 from mi_course.methods.lens.reading import hooks_of
-from mi_course.plots import plot_lens_grid, summary
+from mi_course.plots import plot_lens_grid
 from mi_course.plots.lens import GRID_COLOURS, MAX_COLUMNS
-from mi_course.plots.showing import Shown, redraw
 from mi_course.results import LensGrid
+from mi_course.widgets.controlled import ControlledFigure, text_box
 
 __all__ = ["LensBrowser"]
 
 LOGIT, TUNED = "logit lens", "tuned lens"
 
 
-class LensBrowser:
+class LensBrowser(ControlledFigure):
     """A text, a hook, a lens and a colour to choose, and the grid of best tokens below.
 
     Args:
@@ -50,41 +48,8 @@ class LensBrowser:
         self.colour = ipywidgets.SelectionSlider(
             options=list(GRID_COLOURS), value="logit", description="colour"
         )
-        self.text = ipywidgets.Text(
-            value=text,
-            description="text",
-            continuous_update=False,
-            layout=ipywidgets.Layout(width="90%"),
-        )
-        self.told = ipywidgets.HTML()
-        chosen = ipywidgets.HBox([self.hook, self.lens, self.colour])
-        self.controls = ipywidgets.VBox([chosen, self.text, self.told])
-        self._figure = self._draw()
-        self._sentence: Any = None
-        self._handle: Any = None
-        for control in (self.hook, self.lens, self.colour, self.text):
-            control.observe(self._changed, names="value")
-
-    @property
-    def figure(self) -> go.Figure:
-        """The figure as the controls stand, or as they last stood with sense."""
-        return self._figure
-
-    def _ipython_display_(self) -> None:
-        display(self.controls)
-        self._sentence = display(_text(self._figure), raw=True, display_id=True)
-        self._handle = display(Shown(self._figure), display_id=True)
-
-    def _changed(self, _change: Any) -> None:
-        try:
-            self._figure = self._draw()
-        except ValueError as error:
-            self.told.value = f"<b>{error}</b>"
-            return
-        self.told.value = ""
-        if self._handle is not None:
-            self._sentence.update(_text(self._figure), raw=True)
-            redraw(self._handle, self._figure)
+        self.text = text_box(text)
+        super().__init__([self.hook, self.lens, self.colour], [self.text])
 
     def _draw(self) -> go.Figure:
         grid = self._grid(self.text.value, self.hook.value, self.lens.value)
@@ -99,7 +64,3 @@ class LensBrowser:
             )
         translators = self._translators if lens == TUNED else None
         return logit_lens(self._model, tokens, hook=hook, translators=translators)
-
-
-def _text(figure: go.Figure) -> dict[str, str]:
-    return {"text/plain": summary(figure)}

@@ -6,20 +6,18 @@ In go a bridge and names of collections; out comes something to display, as in `
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
 
 import ipywidgets
 import plotly.graph_objects as go
-from IPython.display import display
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.methods.probing import collect, k_sparse_probes
 from mi_course.methods.probing.by_feature import FeatureProbes
 from mi_course.methods.probing.table import AGGREGATION, judged_features
-from mi_course.plots import plot_feature_scores, summary
-from mi_course.plots.showing import Shown, redraw
+from mi_course.plots import plot_feature_scores
 from mi_course.results import ProbeData
 from mi_course.results.neurons import neuron_name
+from mi_course.widgets.controlled import ControlledFigure
 
 __all__ = ["ProbeBrowser"]
 
@@ -27,7 +25,7 @@ MAX_K = 8
 COLLECTIONS = ("natural_language", "code_language", "text_feature", "part_of_speech", "latex")
 
 
-class ProbeBrowser:
+class ProbeBrowser(ControlledFigure):
     """A collection, a layer and k to choose, and each feature's score below.
 
     Args:
@@ -67,34 +65,7 @@ class ProbeBrowser:
             options=list(range(n_layers)), value=layer, description="layer"
         )
         self.k = ipywidgets.IntSlider(value=k, min=1, max=MAX_K, description="k")
-        self.told = ipywidgets.HTML()
-        chosen = ipywidgets.HBox([self.collection, self.layer, self.k])
-        self.controls = ipywidgets.VBox([chosen, self.told])
-        self._figure = self._draw()
-        self._sentence: Any = None
-        self._handle: Any = None
-        for control in (self.collection, self.layer, self.k):
-            control.observe(self._changed, names="value")
-
-    @property
-    def figure(self) -> go.Figure:
-        """The figure as the controls stand."""
-        return self._figure
-
-    def _ipython_display_(self) -> None:
-        display(self.controls)
-        self._sentence = display(_text(self._figure), raw=True, display_id=True)
-        self._handle = display(Shown(self._figure), display_id=True)
-
-    def _changed(self, _change: Any) -> None:
-        try:
-            self._figure = self._draw()
-        except ValueError as error:
-            self.told.value = f"<b>{error}</b>"
-            return
-        if self._handle is not None:
-            self._sentence.update(_text(self._figure), raw=True)
-            redraw(self._handle, self._figure)
+        super().__init__([self.collection, self.layer, self.k])
 
     def _draw(self) -> go.Figure:
         chosen = self.collection.value, self.layer.value, self.k.value
@@ -122,7 +93,3 @@ class ProbeBrowser:
 
     def _fitted(self, collection: str, layer: int, k: int) -> FeatureProbes:
         return k_sparse_probes(self._data(collection), layer, k)
-
-
-def _text(figure: go.Figure) -> dict[str, str]:
-    return {"text/plain": summary(figure)}

@@ -1,7 +1,6 @@
 import pytest
 import torch
 import transformer_lens.model_bridge.sources.native  # noqa: F401 - registers boot_native
-from IPython.display import DisplayHandle
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
 
@@ -36,31 +35,6 @@ def model(monkeypatch):
     for name in ("to_tokens", "to_str_tokens"):
         monkeypatch.setattr(type(bridge), name, lambda self, *a, n=name: getattr(letters, n)(*a))
     return bridge
-
-
-class Handle(DisplayHandle):
-    def __init__(self):
-        super().__init__("figure")
-        self.updates = []
-
-    def update(self, shown, raw=False):
-        # An empty text comes in between: it makes a front end drop the old figure.
-        if not raw or shown["text/plain"]:
-            self.updates.append(shown)
-
-
-@pytest.fixture
-def displayed(monkeypatch):
-    """What a cell would display, and the handles through which sentence and figure are replaced."""
-    seen, handles = [], []
-
-    def display(value, raw=False, display_id=False):
-        seen.append(value)
-        handles.append(Handle())
-        return handles[-1]
-
-    monkeypatch.setattr(module, "display", display)
-    return seen, handles
 
 
 def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displayed):

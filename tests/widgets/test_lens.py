@@ -1,6 +1,5 @@
 import pytest
 import torch
-from IPython.display import DisplayHandle
 
 from mi_course.methods.lens import Translators
 from mi_course.models import tiny
@@ -33,30 +32,6 @@ def translators(model):
     names = ("blocks.0.hook_resid_pre", "blocks.0.hook_resid_post")
     width = model.cfg.d_model
     return Translators(names, torch.zeros(2, width, width), torch.ones(2, width).cumsum(dim=1))
-
-
-class Handle(DisplayHandle):
-    def __init__(self):
-        super().__init__("figure")
-        self.updates = []
-
-    def update(self, shown, raw=False):
-        # An empty text comes in between: it makes a front end drop the old figure.
-        if not raw or shown["text/plain"]:
-            self.updates.append(shown)
-
-
-@pytest.fixture
-def displayed(monkeypatch):
-    seen, handles = [], []
-
-    def display(value, raw=False, display_id=False):
-        seen.append(value)
-        handles.append(Handle())
-        return handles[-1]
-
-    monkeypatch.setattr(module, "display", display)
-    return seen, handles
 
 
 def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displayed):

@@ -1,0 +1,75 @@
+"""A figure under controls: what every browser of the course has in common.
+
+The figure is an ordinary output of the cell, which the controls replace in place. So the saved
+notebook shows the default state where no kernel runs, and only core ipywidgets are needed.
+In go rows of controls and a way to draw; out comes something to display.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets
+import plotly.graph_objects as go
+from IPython.display import display
+
+from mi_course.plots import summary
+from mi_course.plots.showing import Shown, redraw
+
+__all__ = ["ControlledFigure", "text_box"]
+
+
+def text_box(value: str) -> ipywidgets.Text:
+    """A line of text that counts when it is finished, not at each key."""
+    layout = ipywidgets.Layout(width="90%")
+    return ipywidgets.Text(value=value, description="text", continuous_update=False, layout=layout)
+
+
+class ControlledFigure(ABC):
+    """Controls, and below them the figure that they ask for.
+
+    Args:
+        rows: controls from the top; those of one row stand side by side.
+
+    Raises:
+        ValueError: the controls ask for something that cannot be drawn.
+    """
+
+    def __init__(self, *rows: Sequence[ipywidgets.Widget]) -> None:
+        self.told = ipywidgets.HTML()
+        boxes = [row[0] if len(row) == 1 else ipywidgets.HBox(row) for row in rows]
+        self.controls = ipywidgets.VBox([*boxes, self.told])
+        self._figure = self._draw()
+        self._sentence: Any = None
+        self._handle: Any = None
+        for control in (control for row in rows for control in row):
+            control.observe(self._changed, names="value")
+
+    @abstractmethod
+    def _draw(self) -> go.Figure:
+        """The figure as the controls stand; ValueError where they make no sense."""
+
+    @property
+    def figure(self) -> go.Figure:
+        """The figure as the controls stand, or as they last stood with sense."""
+        return self._figure
+
+    def _ipython_display_(self) -> None:
+        display(self.controls)
+        self._sentence = display(_text(self._figure), raw=True, display_id=True)
+        self._handle = display(Shown(self._figure), display_id=True)
+
+    def _changed(self, _change: Any) -> None:
+        self.told.value = ""
+        try:
+            self._figure = self._draw()
+        except ValueError as error:
+            self.told.value = f"<b>{error}</b>"
+            return
+        if self._handle is not None:
+            self._sentence.update(_text(self._figure), raw=True)
+            redraw(self._handle, self._figure)
+
+
+def _text(figure: go.Figure) -> dict[str, str]:
+    return {"text/plain": summary(figure)}

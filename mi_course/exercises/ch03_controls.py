@@ -26,14 +26,6 @@ def control_labels(types: Labels, n_labels: int, generator: torch.Generator) -> 
     return torch.randint(n_labels, (len(distinct),), generator=generator)[which]
 
 
-def _by_dictionary(types: Labels, n_labels: int, generator: torch.Generator) -> Labels:
-    label: dict[int, int] = {}
-    for each in types.tolist():
-        if each not in label:
-            label[each] = int(torch.randint(n_labels, (), generator=generator))
-    return torch.tensor([label[each] for each in types.tolist()])
-
-
 def _judge_labels(case: Case, got: Labels, _expected: Labels) -> str | None:
     types, n_labels, _ = case.args
     if ((got < 0) | (got >= n_labels)).any():
@@ -91,7 +83,11 @@ CONTROL_LABELS = Exercise(
     minutes=10,
     reference=control_labels,
     cases=_label_cases,
-    alternatives=(_by_dictionary,),
+    alternatives=(
+        lambda types, n, generator: (
+            torch.rand(int(types.max()) + 1, generator=generator)[types] * n
+        ).long(),
+    ),
     wrong=(
         Wrong(
             "a label for each example",

@@ -1,5 +1,7 @@
 """What the model chooses when activations are erased or pushed, and when a probe gives alarm."""
 
+from collections.abc import Mapping
+
 import plotly.graph_objects as go
 
 from mi_course.plots.style import COLOURS, MARKERS, frame
@@ -8,36 +10,37 @@ from mi_course.results import ChoiceEffects, SteeringEffects, TriggerAlarms
 __all__ = ["plot_choice_effects", "plot_steering_effects", "plot_trigger_alarms"]
 
 
-def plot_choice_effects(*effects: ChoiceEffects, title: str | None = None) -> go.Figure:
+def plot_choice_effects(
+    effects: Mapping[str, ChoiceEffects], *, title: str | None = None
+) -> go.Figure:
     """Return the mean log odds of a choice under each change, one colour for each set of prompts.
 
     Args:
-        *effects: of the same changes on one or more sets of prompts.
-        title: the claim; by default how often the first set chooses `yes` without and with the
-            last change.
+        effects: name of a set of prompts -> the same changes on it.
+        title: the claim; by default the first set's log odds without and with the last change.
 
     Returns:
         A figure; bars above 0 mean that `yes` is likelier.
     """
-    first = effects[0]
+    name, first = next(iter(effects.items()))
     figure = go.Figure()
-    for i, effect in enumerate(effects):
+    for i, (prompts, effect) in enumerate(effects.items()):
         figure.add_bar(
             x=list(effect.changes),
             y=effect.log_odds.mean(dim=1).tolist(),
-            name=f"prompts {i + 1}" if len(effects) > 1 else effect.yes,
-            showlegend=len(effects) > 1,
+            name=prompts,
+            showlegend=True,
             marker={"color": COLOURS[i]},
         )
     figure.add_hline(y=0, line={"color": "#999999", "width": 1})
     figure.update_yaxes(title=f"{first.yes} against {first.no} (log odds, nats)")
-    shares = first.share().tolist()
+    means = first.log_odds.mean(dim=1).tolist()
     return frame(
         figure,
         title=title
-        or f"{first.yes} is the likelier choice in {shares[0]:.0%} of the prompts, and in "
-        f"{shares[-1]:.0%} after the change {first.changes[-1]}",
-        summary=" ".join(effect.summary() for effect in effects),
+        or f"{name}: {means[0]:+.1f} nats for {first.yes} ({first.changes[0]} changed), "
+        f"{means[-1]:+.1f} ({first.changes[-1]})",
+        summary=" ".join(f"{key}: {effect.summary()}" for key, effect in effects.items()),
         width=max(520, 180 + 90 * len(first.changes)),
         height=320,
     )

@@ -194,6 +194,7 @@ def plot_fingerprint(found: Fingerprint, *, title: str | None = None) -> go.Figu
             name=str(layer),
             marker={"color": COLOURS[0], "size": 3},
             boxpoints="outliers",
+            showlegend=False,
         )
     figure.add_hline(y=0, line={"color": "#999999", "width": 1})
     figure.update_xaxes(title="layer", type="category")

@@ -82,7 +82,8 @@ def plot_selectivity(found: Selectivity, *, title: str | None = None) -> go.Figu
 
     Args:
         found: accuracies by layer and feature, of which means over features are drawn.
-        title: the claim; by default both accuracies in the most selective layer.
+        title: the claim; by default both accuracies in the most selective layer, or that random
+            labels are solved better everywhere.
 
     Returns:
         A figure; a black dashed line marks a guess.
@@ -90,6 +91,9 @@ def plot_selectivity(found: Selectivity, *, title: str | None = None) -> go.Figu
     layers = list(found.layers)
     task, control = found.task.mean(dim=1), found.control.mean(dim=1)
     best = int((task - control).argmax())
+    said = f"Layer {layers[best]} is the most selective"
+    if task[best] <= control[best]:
+        said = f"Random labels are solved better in every layer; layer {layers[best]}"
     figure = go.Figure()
     for i, (name, values) in enumerate({"task": task, "control task": control}.items()):
         figure.add_scatter(
@@ -107,8 +111,7 @@ def plot_selectivity(found: Selectivity, *, title: str | None = None) -> go.Figu
     return frame(
         figure,
         title=title
-        or f"Layer {layers[best]} is the most selective: {task[best]:.2f} on the task, "
-        f"{control[best]:.2f} on random labels",
+        or f"{said}: {task[best]:.2f} on the task, {control[best]:.2f} on random labels",
         summary=found.summary(),
         width=560,
         height=320,
@@ -138,6 +141,9 @@ def plot_feature_scores(scores: ProbeScores, *, title: str | None = None) -> go.
         showlegend=True,
         marker={"color": COLOURS[5]},
         text=[f"{value:.2f}" for value in f1.tolist()] if len(names) <= 12 else None,
+        textposition="inside",
+        insidetextanchor="start",
+        textangle=0,
     )
     for i, (name, values) in enumerate({"precision": precision, "recall": recall}.items()):
         figure.add_scatter(

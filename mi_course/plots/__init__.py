@@ -18,7 +18,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_steering_effects",
             "plot_trigger_alarms",
         ],
-        "lens": ["plot_kl_by_layer", "plot_lens_grid", "plot_trajectories"],
+        "lens": ["plot_kl_by_layer", "plot_trajectories"],
+        "lens_grid": ["plot_lens_grid"],
         "losses": ["plot_loss_by_position", "plot_phase_change"],
         "neurons": [
             "plot_activation_histogram",

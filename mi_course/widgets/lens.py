@@ -13,7 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from mi_course.methods.lens import Translators, logit_lens
 from mi_course.methods.lens.reading import hooks_of
 from mi_course.plots import plot_lens_grid
-from mi_course.plots.lens import GRID_COLOURS, MAX_COLUMNS
+from mi_course.plots.lens_grid import GRID_COLOURS, MAX_COLUMNS
 from mi_course.results import LensGrid
 from mi_course.widgets.controlled import ControlledFigure, text_box
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mi_course.plots import plot_kl_by_layer, plot_lens_grid, plot_trajectories, summary
-from mi_course.plots.lens import GRID_COLOURS
+from mi_course.plots.lens_grid import GRID_COLOURS
 from mi_course.plots.style import TRUTH
 from mi_course.results import LensGrid, LensTrajectories
 

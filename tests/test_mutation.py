@@ -122,10 +122,12 @@ def test_every_mutant_of_a_solution_parses_and_differs_by_one_change(path):
 
 
 def _lines_changed(before, after):
-    """Lines that a change touches; a line put in counts as one."""
+    """Lines that a change touches; a line put in or a loop left out counts as one."""
     old, new = before.splitlines(), after.splitlines()
     while old and new and old[0] == new[0]:
         old, new = old[1:], new[1:]
     while old and new and old[-1] == new[-1]:
         old, new = old[:-1], new[:-1]
+    if [line.strip() for line in new] == ["pass"]:
+        return 1
     return max(len(old), len(new))

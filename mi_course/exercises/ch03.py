@@ -7,10 +7,13 @@ Control Tasks; [Gurnee23] Finding Neurons in a Haystack.
 """
 
 from mi_course.exercises.ch03_controls import CONTROL_LABELS, SELECTIVITY
-from mi_course.exercises.ch03_edits import ABLATE_NEURON_LOSS, ERASE_DIRECTION
-from mi_course.exercises.ch03_neurons import MEAN_DIFFERENCE_RANKING, PRECISION_RECALL_F1
+from mi_course.exercises.ch03_erasing import ERASE_DIRECTION
 from mi_course.exercises.ch03_open import THE_LIE_DETECTOR
-from mi_course.exercises.ch03_probes import FIT_PROBE, K_SPARSE_PROBE
+from mi_course.exercises.ch03_probes import FIT_PROBE
+from mi_course.exercises.ch03_rankings import MEAN_DIFFERENCE_RANKING
+from mi_course.exercises.ch03_silencing import ABLATE_NEURON_LOSS
+from mi_course.exercises.ch03_sparse import K_SPARSE_PROBE
+from mi_course.exercises.ch03_verdicts import PRECISION_RECALL_F1
 from mi_course.exercises.ch03_weights import NEURON_LOGIT_EFFECT
 
 EXERCISES = (

@@ -11,6 +11,8 @@ from mi_course.exercises.core import Case, Exercise, GeneratorRef, Wrong
 Labels = Int[Tensor, " example"]
 Logits = Float[Tensor, "example feature"]
 Truth = Bool[Tensor, "example feature"]
+OtherLogits = Float[Tensor, "control_example feature"]
+OtherTruth = Bool[Tensor, "control_example feature"]
 
 # Of 400 types with 4 labels each label gets about 100 +- 9.
 FEWEST, MOST = 50, 150
@@ -34,7 +36,10 @@ def _judge_labels(case: Case, got: Labels, _expected: Labels) -> str | None:
     label: dict[int, int] = {}
     for kind, said in zip(types.tolist(), got.tolist(), strict=True):
         if label.setdefault(kind, said) != said:
-            return f"one type has two labels: draw once for each type\ntype {kind} has both {label[kind]} and {said}"  # noqa: E501
+            return (
+                "one type has two labels: draw once for each type\n"
+                f"type {kind} has both {label[kind]} and {said}"
+            )
     return _judge_spread([label[kind] for kind in sorted(label)], n_labels)
 
 
@@ -135,7 +140,7 @@ CONTROL_LABELS = Exercise(
 
 
 def selectivity(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     """Return accuracy on the task minus accuracy on the control task, for each feature."""
     right = ((task_logits > 0) == task).float().mean(dim=0)
@@ -144,7 +149,7 @@ def selectivity(
 
 
 def _by_counting(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     shares = []
     for logits, truth in ((task_logits, task), (control_logits, control)):
@@ -156,25 +161,25 @@ def _by_counting(
 
 
 def _against_the_task(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     return selectivity(task_logits, task, control_logits, task)
 
 
 def _probabilities(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     return selectivity(task_logits - 0.5, task, control_logits - 0.5, control)
 
 
 def _share_of_yes(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     return (task_logits > 0).float().mean(0) - (control_logits > 0).float().mean(0)
 
 
 def _recall(
-    task_logits: Logits, task: Truth, control_logits: Logits, control: Truth
+    task_logits: Logits, task: Truth, control_logits: OtherLogits, control: OtherTruth
 ) -> Float[Tensor, " feature"]:
     found = ((task_logits > 0) & task).sum(0) / task.sum(0)
     return found - ((control_logits > 0) & control).sum(0) / control.sum(0)

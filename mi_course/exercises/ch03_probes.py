@@ -1,4 +1,4 @@
-"""Exercises 03.1 and 03.5: a ridge-logistic probe, on all neurons and on a few.
+"""Exercise 03.1: a ridge-logistic probe, by whatever way.
 
 The objective is strictly convex, so it has one minimum and many ways to it. An answer is judged by
 how far its objective lies above that minimum, whichever solver it used and however exactly.
@@ -7,7 +7,7 @@ how far its objective lies above that minimum, whichever solver it used and howe
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
@@ -29,7 +29,8 @@ def _objective(x: X, y: Y, penalty: float, weight: Weight, bias: Tensor) -> floa
     return float(losses.sum() + penalty / 2 * weight.double().square().sum())
 
 
-def _judge_minimum(x: X, y: Y, penalty: float, got: Probe, best: Probe) -> str | None:
+def judge_minimum(x: X, y: Y, penalty: float, got: Probe, best: Probe) -> str | None:
+    """Say how far above the minimum a probe's objective lies, or None where it is close."""
     excess = _objective(x, y, penalty, *got) - _objective(x, y, penalty, *best)
     if excess <= CLOSE * len(x):
         return None
@@ -40,9 +41,6 @@ def _judge_minimum(x: X, y: Y, penalty: float, got: Probe, best: Probe) -> str |
         f"the objective is {excess:.2g} nats above its minimum: more steps, or another slope?\n"
         f"got a slope of {along:.2g} in the weights and {level:.2g} in the bias, expected 0"
     )
-
-
-# --- 03.1 -----------------------------------------------------------------------------------------
 
 
 def fit_probe(x: X, y: Y, penalty: float) -> Probe:
@@ -59,7 +57,8 @@ def fit_probe(x: X, y: Y, penalty: float) -> Probe:
     return w[:-1].float(), w[-1].float()
 
 
-def _by_lbfgs(x: X, y: Y, penalty: float) -> Probe:
+def by_lbfgs(x: X, y: Y, penalty: float) -> Probe:
+    """Return the probe that a general minimiser finds."""
     weight = torch.zeros(x.shape[1], requires_grad=True)
     bias = torch.zeros((), requires_grad=True)
     optimizer = torch.optim.LBFGS([weight, bias], max_iter=200, line_search_fn="strong_wolfe")
@@ -120,7 +119,7 @@ def _difference_of_means(x: X, y: Y, penalty: float) -> Probe:
     return difference, -(x[y].mean(0) + x[~y].mean(0)) @ difference / 2
 
 
-def _drawn(
+def drawn(
     generator: torch.Generator, n: int, d_in: int, level: float, *, scale: float = 1.0
 ) -> tuple[X, Y]:
     """Examples far from 0 of which more have the label when `level` is high."""
@@ -138,10 +137,10 @@ def _fit_cases(seed: int) -> list[Case]:
     x, y = torch.tensor([[-1.0], [-1.0], [1.0], [1.0]]), torch.tensor([False, False, True, True])
     return [
         Case("four examples, weight ln 3", (x, y, 1 / math.log(3)), "hand"),
-        Case("40 examples, three numbers", (*_drawn(generator, 40, 3, -1.5), 1.0)),
-        Case("60 examples, a strong penalty", (*_drawn(generator, 60, 5, 2.0), 12.0)),
-        Case("25 examples, a weak penalty", (*_drawn(generator, 25, 4, 1.0, scale=3.0), 0.3)),
-        Case("more numbers than examples", (*_drawn(generator, 12, 20, -1.0), 2.0), "property"),
+        Case("40 examples, three numbers", (*drawn(generator, 40, 3, -1.5), 1.0)),
+        Case("60 examples, a strong penalty", (*drawn(generator, 60, 5, 2.0), 12.0)),
+        Case("25 examples, a weak penalty", (*drawn(generator, 25, 4, 1.0, scale=3.0), 0.3)),
+        Case("more numbers than examples", (*drawn(generator, 12, 20, -1.0), 2.0), "property"),
     ]
 
 
@@ -154,7 +153,7 @@ FIT_PROBE = Exercise(
     minutes=25,
     reference=fit_probe,
     cases=_fit_cases,
-    alternatives=(_by_lbfgs, _by_gradient_descent),
+    alternatives=(by_lbfgs, _by_gradient_descent),
     wrong=(
         Wrong(
             "penalty on the bias",
@@ -209,132 +208,6 @@ FIT_PROBE = Exercise(
         "With x1 `[example d_in+1]` the gradient is `x1.T @ (p - y) + ridge * w`, `[d_in+1]`, and "
         "the Hessian `x1.T @ (x1 * (p * (1 - p))[:, None]) + ridge.diag()`, `[d_in+1 d_in+1]`.",
     ),
-    judge=lambda case, got, best: _judge_minimum(*case.args, got, best),
+    judge=lambda case, got, best: judge_minimum(*case.args, got, best),
     groups={"hand": 1, "random": 2, "property": 1},
-)
-
-
-# --- 03.5 -----------------------------------------------------------------------------------------
-
-
-def k_sparse_probe(x: X, y: Y, ranking: Int[Tensor, " d_in"], k: int, penalty: float) -> Probe:
-    """Return the probe on the first k neurons of a ranking; all other weights are 0."""
-    chosen = ranking[:k]
-    few, bias = fit_probe(x[:, chosen], y, penalty)
-    weight = torch.zeros(x.shape[1])
-    weight[chosen] = few
-    return weight, bias
-
-
-def _by_silencing(x: X, y: Y, ranking: Int[Tensor, " d_in"], k: int, penalty: float) -> Probe:
-    heard = torch.zeros(x.shape[1])
-    heard[ranking[:k]] = 1.0
-    # A column of zeros pulls at no weight, and the penalty leaves it at 0.
-    return _by_lbfgs(x * heard, y, penalty)
-
-
-def _on(columns: Tensor, x: X, y: Y, penalty: float) -> Probe:
-    few, bias = fit_probe(x[:, columns], y, penalty)
-    weight = torch.zeros(x.shape[1])
-    weight[columns] = few
-    return weight, bias
-
-
-def _cut_afterwards(x: X, y: Y, ranking: Tensor, k: int, penalty: float) -> Probe:
-    weight, bias = fit_probe(x, y, penalty)
-    cut = torch.zeros_like(weight)
-    cut[ranking[:k]] = weight[ranking[:k]]
-    return cut, bias
-
-
-def _in_order_of_ranking(x: X, y: Y, ranking: Tensor, k: int, penalty: float) -> Probe:
-    few, bias = fit_probe(x[:, ranking[:k]], y, penalty)
-    return torch.cat([few, torch.zeros(x.shape[1] - k)]), bias
-
-
-def _sparse_cases(seed: int) -> list[Case]:
-    generator = torch.Generator().manual_seed(seed)
-
-    def case(name: str, n: int, d_in: int, k: int, penalty: float, group: str = "random") -> Case:
-        x, y = _drawn(generator, n, d_in, 0.7)
-        order = torch.randperm(d_in, generator=generator)
-        return Case(name, (x, y, order, k, penalty), group)
-
-    x = torch.tensor([[-2.0, -1.0, 3.0, 4.0], [2.0, 1.0, -3.0, -4.0]])
-    hand = (x, torch.tensor([False, True]), torch.tensor([1, 2, 0, 3]), 1, 0.5 / math.log(3))
-    return [
-        Case("the second of four neurons", hand, "hand"),
-        case("the first 3 of 9", 50, 9, 3, 1.0),
-        case("the first 5 of 12", 40, 12, 5, 2.5),
-        case("one neuron", 30, 6, 1, 0.5),
-        case("all of them", 45, 4, 4, 1.5, "property"),
-    ]
-
-
-def _judge_sparse(case: Case, got: Probe, best: Probe) -> str | None:
-    x, y, ranking, k, penalty = case.args
-    used = set(got[0].abs().gt(1e-6).nonzero().flatten().tolist())
-    if len(used) > k:
-        return f"too many neurons have a weight\ngot {len(used)} of them, expected {k}"
-    if not used <= set(ranking[:k].tolist()):
-        wanted = sorted(ranking[:k].tolist())
-        return f"weights on the wrong neurons\ngot {sorted(used)}, expected {wanted}"
-    return _judge_minimum(x, y, penalty, got, best)
-
-
-K_SPARSE_PROBE = Exercise(
-    id="03.5",
-    function="k_sparse_probe",
-    title="Probe with k neurons",
-    points=3,
-    stars=2,
-    minutes=15,
-    reference=k_sparse_probe,
-    cases=_sparse_cases,
-    alternatives=(_by_silencing,),
-    wrong=(
-        Wrong(
-            "cut after fitting",
-            _cut_afterwards,
-            "fitted together with all the others",
-            "these weights were fitted together with all the others: choose first, then fit",
-        ),
-        Wrong(
-            "weights in the ranking's order",
-            _in_order_of_ranking,
-            "stand in the ranking's order",
-            "the weights stand in the ranking's order: put each at its neuron's own place",
-        ),
-        Wrong(
-            "the last k",
-            lambda x, y, ranking, k, penalty: _on(ranking[-k:], x, y, penalty),
-            "the ranking's end",
-            "these neurons are from the ranking's end: the best stand first",
-        ),
-        Wrong(
-            "neurons 0 to k - 1",
-            lambda x, y, ranking, k, penalty: _on(torch.arange(k), x, y, penalty),
-            "neurons 0 to k - 1",
-            "neurons 0 to k - 1 were taken: take those whose numbers the ranking holds",
-        ),
-        Wrong(
-            "ranks in place of neurons",
-            lambda x, y, ranking, k, penalty: _on(ranking.argsort()[:k], x, y, penalty),
-            "holds neurons, not ranks",
-            "the ranking holds neurons, not ranks: its first entry is the best neuron's number",
-        ),
-        Wrong(
-            "all neurons",
-            lambda x, y, ranking, k, penalty: fit_probe(x, y, penalty),
-            "too many neurons",
-        ),
-    ),
-    hints=(
-        "Take the neurons that the ranking names first, fit a probe on their columns alone, and "
-        "put its weights where they belong in a vector of zeros.",
-        "`x[:, chosen]` with `chosen = ranking[:k]`; your `fit_probe` does the fitting.",
-        "`weight = torch.zeros(x.shape[1])` has the axis `d_in`; `weight[chosen] = few`.",
-    ),
-    judge=_judge_sparse,
-    groups={"hand": 1, "random": 2},
 )

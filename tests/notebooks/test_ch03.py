@@ -8,9 +8,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForC
 
 from mi_course.activations import edit, record
 from mi_course.exercises.ch03_controls import control_labels, selectivity
-from mi_course.exercises.ch03_edits import ablate_neuron_loss, erase_direction
-from mi_course.exercises.ch03_neurons import mean_difference_ranking, precision_recall_f1
-from mi_course.exercises.ch03_probes import fit_probe, k_sparse_probe
+from mi_course.exercises.ch03_erasing import erase_direction
+from mi_course.exercises.ch03_probes import fit_probe
+from mi_course.exercises.ch03_rankings import mean_difference_ranking
+from mi_course.exercises.ch03_silencing import ablate_neuron_loss
+from mi_course.exercises.ch03_sparse import k_sparse_probe
+from mi_course.exercises.ch03_verdicts import precision_recall_f1
 from mi_course.exercises.ch03_weights import neuron_logit_effect
 from mi_course.grading.notebooks.source import read_chapter
 from mi_course.methods import probing

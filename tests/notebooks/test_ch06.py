@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from mi_course.activations import ablate_heads
 from mi_course.exercises.ch06_circuits import copying_score, full_ov_circuit
@@ -13,11 +12,10 @@ from mi_course.exercises.ch06_edits import ablate_head
 from mi_course.exercises.ch06_losses import in_context_learning_score
 from mi_course.exercises.ch06_scores import induction_score, previous_token_score
 from mi_course.exercises.ch06_tokens import repeated_tokens
-from mi_course.grading.notebooks.source import read_chapter
 from mi_course.methods import induction
 from mi_course.metrics import cross_entropy_by_position
 from mi_course.models import tiny
-from mi_course.models.tokenizer import load_tokenizer
+from tests.notebooks.other_models import checkpoint, run_with, times_named
 
 SOURCE = Path(__file__).parents[2] / "solutions" / "06_induction_heads.py"
 NAMED = 'MODEL = "attn-2l"'
@@ -94,36 +92,12 @@ def test_plain_ablation_is_that_of_the_activations(model, tokens):
         torch.testing.assert_close(plain, fast, rtol=1e-4, atol=1e-4)
 
 
-@pytest.fixture(scope="module")
-def gpt2_folder(tmp_path_factory) -> str:
-    """A checkpoint of GPT-2's architecture with random weights, as `transformers` writes it."""
-    folder = tmp_path_factory.mktemp("gpt2")
-    tokenizer = load_tokenizer()
-    torch.manual_seed(0)
-    size = {"n_positions": 256, "n_embd": 32, "n_layer": 3, "n_head": 4}
-    config = GPT2Config(vocab_size=len(tokenizer), bos_token_id=0, eos_token_id=0, **size)
-    GPT2LMHeadModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
-
-
-def run_with(model_name: str) -> dict:
-    """The namespace after all code cells of the chapter, run with another model's name."""
-    namespace: dict = {"__name__": "__main__"}
-    for cell in read_chapter(SOURCE).cells:
-        if cell.kind == "code":
-            code = cell.text.replace(NAMED, f"MODEL = {model_name!r}")
-            exec(compile(code, f"{SOURCE.name}:{cell.line}", "exec"), namespace)
-    return namespace
-
-
 def test_the_model_is_named_in_one_place():
-    code = [cell.text for cell in read_chapter(SOURCE).cells if cell.kind == "code"]
-    assert sum(text.count(NAMED) for text in code) == 1
+    assert times_named(SOURCE, NAMED) == 1
 
 
-def test_every_cell_runs_on_a_model_of_another_architecture(gpt2_folder, capsys):
-    names = run_with(gpt2_folder)
+def test_every_cell_runs_on_a_model_of_another_architecture(tmp_path, capsys):
+    names = run_with(SOURCE, NAMED, checkpoint("gpt2", tmp_path))
     printed = capsys.readouterr().out
     assert names["model"].cfg.n_layers == 3
     assert names["prefix"].values.shape == (3, 4)

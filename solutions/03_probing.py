@@ -242,7 +242,7 @@ assert growth.values[2].max() < 0.72 and growth.values[-1, 0] < 0.78
 #
 # <details><summary>Hint 3</summary>
 #
-# The drawn labels have the axis `type`; indexed by `which` they have the axis `example`.
+# The drawn labels have the axis `type`, in rising order as `unique` returns them; indexed by `which` they have the axis `example`.
 #
 # </details>
 
@@ -253,7 +253,8 @@ def control_labels(
 ) -> Int[Tensor, " example"]:
     """Return a random label from 0 to n_labels - 1, the same for all examples of one type.
 
-    Types are any whole numbers, such as token ids; every label is as likely for every type.
+    Types are any whole numbers, such as token ids. All labels come from one `torch.randint` with
+    the generator, in rising order of the types, so that one seed is one control task for everybody.
     """
     ### BEGIN SOLUTION
     distinct, which = types.unique(return_inverse=True)

@@ -23,12 +23,19 @@ MANY = 400
 
 
 def control_labels(types: Labels, n_labels: int, generator: torch.Generator) -> Labels:
-    """Return a random label from 0 to n_labels - 1, the same for all examples of one type."""
+    """Return a random label for each type: the draws of the generator, types in rising order."""
     distinct, which = types.unique(return_inverse=True)
     return torch.randint(n_labels, (len(distinct),), generator=generator)[which]
 
 
-def _judge_labels(case: Case, got: Labels, _expected: Labels) -> str | None:
+def _by_dictionary(types: Labels, n_labels: int, generator: torch.Generator) -> Labels:
+    distinct = sorted(set(types.tolist()))
+    drawn = torch.randint(n_labels, (len(distinct),), generator=generator)
+    label = dict(zip(distinct, drawn.tolist(), strict=True))
+    return torch.tensor([label[each] for each in types.tolist()])
+
+
+def _judge_labels(case: Case, got: Labels, expected: Labels) -> str | None:
     types, n_labels, _ = case.args
     if ((got < 0) | (got >= n_labels)).any():
         low, high = int(got.min()), int(got.max())
@@ -40,7 +47,10 @@ def _judge_labels(case: Case, got: Labels, _expected: Labels) -> str | None:
                 "one type has two labels: draw once for each type\n"
                 f"type {kind} has both {label[kind]} and {said}"
             )
-    return _judge_spread([label[kind] for kind in sorted(label)], n_labels)
+    fault = _judge_spread([label[kind] for kind in sorted(label)], n_labels)
+    if fault is None and not torch.equal(got, expected):
+        return "random labels, but others than the generator's: one draw, types in rising order"
+    return fault
 
 
 def _judge_spread(labels: list[int], n_labels: int) -> str | None:
@@ -71,11 +81,13 @@ def _label_cases(seed: int) -> list[Case]:
     again = torch.cat([many, drawn(200, 0, MANY)])
     return [
         Case("one label is possible", (torch.tensor([5, 2, 5]), 1, GeneratorRef(seed)), "hand"),
-        Case("60 examples of 9 types", (drawn(60, 0, 9), 50, GeneratorRef(seed + 1))),
+        Case("600 examples of 400 types", (again, 4, GeneratorRef(seed + 3))),
+        Case("60 examples of 9 types", (drawn(60, 0, 9), 50, GeneratorRef(seed + 1)), "property"),
         Case(
-            "90 examples of types far apart", (3 * drawn(90, 500, 520), 97, GeneratorRef(seed + 2))
+            "90 examples of types far apart",
+            (3 * drawn(90, 500, 520), 97, GeneratorRef(seed + 2)),
+            "property",
         ),
-        Case("600 examples of 400 types", (again, 4, GeneratorRef(seed + 3)), "property"),
     ]
 
 
@@ -88,11 +100,7 @@ CONTROL_LABELS = Exercise(
     minutes=10,
     reference=control_labels,
     cases=_label_cases,
-    alternatives=(
-        lambda types, n, generator: (
-            torch.rand(int(types.max()) + 1, generator=generator)[types] * n
-        ).long(),
-    ),
+    alternatives=(_by_dictionary,),
     wrong=(
         Wrong(
             "a label for each example",
@@ -112,6 +120,11 @@ CONTROL_LABELS = Exercise(
             "all types have one label",
         ),
         Wrong(
+            "another generator",
+            lambda types, n, generator: control_labels(types, n, torch.Generator().manual_seed(7)),
+            "others than the generator's",
+        ),
+        Wrong(
             "labels from 1",
             lambda types, n, generator: 1 + control_labels(types, n, generator),
             "labels run from 0",
@@ -128,7 +141,8 @@ CONTROL_LABELS = Exercise(
         "Draw one label for each distinct type, then give every example the label of its type.",
         "`distinct, which = types.unique(return_inverse=True)` numbers the types; draw with "
         "`torch.randint(n_labels, (len(distinct),), generator=generator)`.",
-        "The drawn labels have the axis `type`; indexed by `which` they have the axis `example`.",
+        "The drawn labels have the axis `type`, in rising order as `unique` returns them; indexed "
+        "by `which` they have the axis `example`.",
     ),
     judge=_judge_labels,
     groups={"random": 1, "property": 1},

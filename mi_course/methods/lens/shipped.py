@@ -28,9 +28,9 @@ RECIPE = {
     "model": "town",
     "rows": 400,
     "length": 256,
-    "steps": 1000,
-    "positions": 512,
-    "lr": 1e-3,
+    "steps": 3000,
+    "positions": 128,
+    "lr": 0.5,
     "ridge": 1e-2,
     "seed": 0,
 }

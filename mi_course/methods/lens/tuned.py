@@ -3,10 +3,10 @@
     x'  = x + x A + b,        loss = KL(final prediction || LayerNorm(x') W_U)      [nats]
 
 Layers write in bases that drift, and a translator undoes the drift of its point, with the mean put
-right by b. Ridge regression from a point's activations to the last point's starts it close;
-gradient steps on the divergence itself do the rest. All points learn from one run of the network.
-Source: [Belrose23], section 3 (which starts at zero and uses SGD). In go a bridge and tokens, out
-come `Translators`.
+right by b. Ridge regression from a point's activations to the last point's starts it close; small
+steps of SGD on the divergence itself do the rest. All points learn from one run of the network.
+Source: [Belrose23], section 3 (which starts at zero and takes few large steps). In go a bridge and
+tokens, out come `Translators`.
 """
 
 import json
@@ -30,6 +30,7 @@ from mi_course.models import weights
 __all__ = ["Translators", "load_translators", "train_translators", "tuned_lens_loss"]
 
 WEIGHTS = weights.directory("lenses")
+LONGEST = 0.5  # of a translator's gradient
 PRE = re.compile(r"^blocks\.([1-9]\d*)\.hook_resid_pre$")
 
 
@@ -105,8 +106,8 @@ def train_translators(
     tokens: Int[Tensor, "batch pos"],
     *,
     steps: int = 600,
-    positions: int = 256,
-    lr: float = 1e-3,
+    positions: int = 128,
+    lr: float = 0.25,
     ridge: float = 1e-2,
     skip: int | None = None,
     start: Translators | None = None,
@@ -123,7 +124,7 @@ def train_translators(
         tokens: texts.
         steps: gradient steps after the ridge regression.
         positions: how many positions each step sees.
-        lr: Adam's learning rate, which falls linearly to zero.
+        lr: learning rate of SGD with Nesterov momentum, which falls linearly to zero.
         ridge: penalty of the regression, as a share of the activations' mean square.
         skip: a token, such as padding, at which nothing is learned.
         start: translators to go on from, in place of the regression.
@@ -146,11 +147,11 @@ def train_translators(
     if not final.isfinite().all():
         raise ValueError("expected finite activations, got some NaN or infinite, try other weights")
     names = tuple(points_of(model).values())[:-1]
-    begun = start or Translators(names, *_regressed(read, final, ridge))
+    begun = start or Translators(names, *_start(model, read, final, ridge))
     if begun.names != names:
         raise ValueError(f"expected a start for {', '.join(names)}, got {', '.join(begun.names)}")
     A, b = (each.clone().to(read.device).requires_grad_() for each in (begun.A, begun.b))
-    optimiser = torch.optim.Adam([A, b], lr=lr)
+    optimiser = torch.optim.SGD([A, b], lr=lr, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / max(steps, 1))
     generator = torch.Generator().manual_seed(seed)
     progress = trange(steps, desc="tuned lens", disable=None)
@@ -158,6 +159,7 @@ def train_translators(
         chosen = torch.randint(len(final), (positions,), generator=generator).to(read.device)
         optimiser.zero_grad()
         losses = _learn(model, read[:, chosen], final[chosen], A, b)
+        _clip(A.grad, b.grad)
         optimiser.step()
         schedule.step()
         progress.set_postfix(nats=f"{sum(losses) / len(losses):.3f}")
@@ -187,6 +189,33 @@ def _learn(model: TransformerBridge, read: Tensor, final: Tensor, A: Tensor, b: 
         loss.backward(inputs=(A, b))
         losses.append(loss.item())
     return losses
+
+
+def _clip(A: Float[Tensor, "point d_in d_model"], b: Float[Tensor, "point d_model"]) -> None:
+    """Shorten each point's gradient to LONGEST in place: a far point takes no step from a near."""
+    length = (reduce(A.square(), "point ... -> point", "sum") + b.square().sum(dim=1)).sqrt()
+    share = (LONGEST / length).clamp(max=1)
+    A.mul_(share[:, None, None])
+    b.mul_(share[:, None])
+
+
+@torch.no_grad()
+def _start(
+    model: TransformerBridge, read: Tensor, final: Tensor, ridge: float
+) -> tuple[Float[Tensor, "point d_model d_model"], Float[Tensor, "point d_model"]]:
+    """The regression, shortened to the length that activations of each point have anyway.
+
+    LayerNorm does not ask for length, but gradients do: behind it they are as small as what went in
+    is long, and the last point is the longest by far. So kept short, A learns at a rate that does
+    not depend on the model's scale.
+    """
+    A, b = _regressed(read, final, ridge)
+    if model.cfg.normalization_type is None:
+        return A, b
+    eye = torch.eye(A.shape[-1], device=A.device)
+    reached = (read @ (A + eye) + b[:, None]).norm(dim=-1).mean(dim=1)
+    share = read.norm(dim=-1).mean(dim=1) / reached
+    return share[:, None, None] * (A + eye) - eye, share[:, None] * b
 
 
 @torch.no_grad()

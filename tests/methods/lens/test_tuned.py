@@ -54,10 +54,35 @@ def test_regression_finds_a_planted_map():
     torch.testing.assert_close(b, torch.tensor([[5.0] * 8, [1.0] * 8]), atol=1e-2, rtol=0)
 
 
+def test_the_start_reads_as_the_regression_does_and_is_as_long_as_the_activations(reader, texts):
+    _, read, final = stream(reader, texts)
+    read, final = read[:-1].flatten(1, 2), final.flatten(0, 1)
+    whole, short = module._regressed(read, final, 0.01), module._start(reader, read, final, 0.01)
+    long, kept = (read + read @ A + b[:, None] for A, b in (whole, short))
+    torch.testing.assert_close(kept.norm(dim=-1).mean(dim=1), read.norm(dim=-1).mean(dim=1))
+    # LayerNorm's eps, which knows length, is 1e-5.
+    torch.testing.assert_close(unembed(reader, kept), unembed(reader, long), atol=1e-2, rtol=1e-2)
+
+
+def test_without_layernorm_length_matters_and_is_left(planted):
+    read, final = torch.randn(
+        2, 1, 60, planted.cfg.d_model, generator=torch.Generator().manual_seed(0)
+    )
+    found = module._start(planted, read, final[0], 0.01)
+    for mine, expected in zip(found, module._regressed(read, final[0], 0.01), strict=True):
+        torch.testing.assert_close(mine, expected)
+
+
+def test_a_long_gradient_is_shortened_and_a_short_one_left():
+    A, b = torch.zeros(2, 3, 3), torch.zeros(2, 3)
+    A[0, 0, 0], b[0, 1], A[1, 2, 2] = 3.0, 4.0, 0.1
+    module._clip(A, b)
+    assert (A[0, 0, 0].item(), b[0, 1].item()) == pytest.approx((0.3, 0.4))
+    assert A[1, 2, 2].item() == pytest.approx(0.1)
+
+
 def test_training_brings_every_point_nearer_to_the_end(reader, texts):
-    settings = {"steps": 60, "positions": 128, "lr": 1e-2}
-    start = train_translators(reader, texts[:30], **settings | {"steps": 0})
-    trained = train_translators(reader, texts[:30], **settings)
+    start, trained = (train_translators(reader, texts[:30], steps=n) for n in (0, 60))
     held_back = texts[30:]
     plain, begun, ended = (
         text_trajectories(reader, held_back, translators=each).kl_to_final.mean(dim=1)

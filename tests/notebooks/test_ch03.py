@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM
 
 from mi_course.activations import edit, record
 from mi_course.exercises.ch03_controls import control_labels, selectivity
@@ -15,11 +14,10 @@ from mi_course.exercises.ch03_silencing import ablate_neuron_loss
 from mi_course.exercises.ch03_sparse import k_sparse_probe
 from mi_course.exercises.ch03_verdicts import precision_recall_f1
 from mi_course.exercises.ch03_weights import neuron_logit_effect
-from mi_course.grading.notebooks.source import read_chapter
 from mi_course.methods import probing
 from mi_course.metrics import cross_entropy_by_position
 from mi_course.models import tiny
-from mi_course.models.tokenizer import load_tokenizer
+from tests.notebooks.other_models import ARCHITECTURES, N_LAYERS, checkpoint, run_with, times_named
 
 SOURCE = Path(__file__).parents[2] / "solutions" / "03_probing.py"
 NAMED = 'MODEL = "town"'
@@ -117,42 +115,14 @@ def test_plain_logit_effect_is_that_of_the_method(model):
     torch.testing.assert_close(plain, fast, **CLOSE)
 
 
-def gpt2() -> GPT2LMHeadModel:
-    size = {"n_positions": 256, "n_embd": 32, "n_layer": 3, "n_head": 4}
-    return GPT2LMHeadModel(GPT2Config(**size, **vocabulary()))
-
-
-def neox() -> GPTNeoXForCausalLM:
-    size = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
-    more = {"intermediate_size": 64, "max_position_embeddings": 256}
-    return GPTNeoXForCausalLM(GPTNeoXConfig(**size, **more, **vocabulary()))
-
-
-def vocabulary() -> dict[str, int]:
-    return {"vocab_size": len(load_tokenizer()), "bos_token_id": 0, "eos_token_id": 0}
-
-
-def run_with(model_name: str) -> dict:
-    """The namespace after all code cells of the chapter, run with another model's name."""
-    namespace: dict = {"__name__": "__main__"}
-    for cell in read_chapter(SOURCE).cells:
-        if cell.kind == "code":
-            code = cell.text.replace(NAMED, f"MODEL = {model_name!r}")
-            exec(compile(code, f"{SOURCE.name}:{cell.line}", "exec"), namespace)
-    return namespace
-
-
 def test_the_model_is_named_in_one_place():
-    code = [cell.text for cell in read_chapter(SOURCE).cells if cell.kind == "code"]
-    assert sum(text.count(NAMED) for text in code) == 1
+    assert times_named(SOURCE, NAMED) == 1
 
 
-@pytest.mark.parametrize(("make", "n_layers"), [(gpt2, 3), (neox, 2)])
-def test_every_cell_runs_on_models_of_other_architectures(tmp_path, capsys, make, n_layers):
-    torch.manual_seed(0)
-    make().save_pretrained(tmp_path)
-    load_tokenizer().save_pretrained(tmp_path)
-    names = run_with(str(tmp_path))
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_every_cell_runs_on_models_of_other_architectures(tmp_path, capsys, architecture):
+    names = run_with(SOURCE, NAMED, checkpoint(architecture, tmp_path))
+    n_layers = N_LAYERS[architecture]
     assert names["model"].cfg.n_layers == n_layers
     assert names["scores"].f1.shape == (n_layers, 5)
     assert names["lost"].groups == ("the Russian neuron", "the German neuron")

@@ -178,14 +178,14 @@ def tuned_lens_loss(
         translated: a point's activations after its translator.
         final: the end of the stream at the same positions.
     """
-    return _divergence(model, translated, _end(model, final))
+    return _divergence(model, translated, *_end(model, final))
 
 
 def _learn(model: TransformerBridge, read: Tensor, final: Tensor, A: Tensor, b: Tensor) -> list:
     """Add each point's gradient to A and b; one point's logits are held at a time."""
-    losses, end = [], _end(model, final)
+    losses, (end, end_probs) = [], _end(model, final)
     for at, resid in enumerate(read):
-        loss = _divergence(model, resid + resid @ A[at] + b[at], end)
+        loss = _divergence(model, resid + resid @ A[at] + b[at], end, end_probs)
         loss.backward(inputs=(A, b))
         losses.append(loss.item())
     return losses
@@ -219,15 +219,22 @@ def _start(
 
 
 @torch.no_grad()
-def _end(model: TransformerBridge, final: Tensor) -> Float[Tensor, "pos d_vocab"]:
-    return unembed(model, final).float().log_softmax(dim=-1)
+def _end(
+    model: TransformerBridge, final: Tensor
+) -> tuple[Float[Tensor, "pos d_vocab"], Float[Tensor, "pos d_vocab"]]:
+    """Log-probabilities and probabilities of the final prediction."""
+    log_probs = unembed(model, final).float().log_softmax(dim=-1)
+    return log_probs, log_probs.exp()
 
 
 def _divergence(
-    model: TransformerBridge, translated: Tensor, end: Float[Tensor, "pos d_vocab"]
+    model: TransformerBridge,
+    translated: Tensor,
+    end: Float[Tensor, "pos d_vocab"],
+    end_probs: Float[Tensor, "pos d_vocab"],
 ) -> Float[Tensor, ""]:
     read = unembed(model, translated).float().log_softmax(dim=-1)
-    return reduce(end.exp() * (end - read), "pos d_vocab -> pos", "sum").mean()
+    return reduce(end_probs * (end - read), "pos d_vocab -> pos", "sum").mean()
 
 
 @torch.no_grad()

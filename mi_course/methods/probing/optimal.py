@@ -39,8 +39,8 @@ def optimal_sparse_probe(
     y: Bool[Tensor, " labelled"],
     k: int,
     *,
-    penalty: float = 1.0,
-    seconds: float = 60.0,
+    penalty: float | int = 1.0,
+    seconds: float | int = 60.0,
     class_balance: bool = False,
 ) -> OptimalProbe:
     """Return the probe of least loss on at most k neurons, or the best one found in time.
@@ -93,7 +93,7 @@ def swap_search(
     data: Examples,
     neurons: Int[Tensor, " k"],
     *,
-    penalty: float = 1.0,
+    penalty: float | int = 1.0,
     until: float = math.inf,
 ) -> tuple[Int[Tensor, " k"], float]:
     """Return a choice of neurons that no exchange of one for another improves, and its loss.

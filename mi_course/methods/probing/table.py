@@ -64,9 +64,9 @@ def sparse_table(
     *,
     ks: Sequence[int] = range(1, 9),
     methods: Sequence[str] = METHODS,
-    penalty: float = 1.0,
+    penalty: float | int = 1.0,
     candidates: int = 50,
-    seconds: float = 1.0,
+    seconds: float | int = 1.0,
     seed: int = 0,
 ) -> SparseTable:
     """Return the held-out F1 of probes on k neurons, by collection, method and k.
@@ -117,9 +117,9 @@ class _Plan(NamedTuple):
 
     ks: tuple[int, ...]
     methods: tuple[str, ...]
-    penalty: float
+    penalty: float | int
     candidates: int
-    seconds: float
+    seconds: float | int
 
     def layer(
         self, train: ProbeData, test: ProbeData, layer: int, spent: Float[Tensor, " method"]
@@ -197,9 +197,9 @@ def collection_table(
     per_label: int = 200,
     ks: Sequence[int] = range(1, 9),
     methods: Sequence[str] = METHODS,
-    penalty: float = 1.0,
+    penalty: float | int = 1.0,
     candidates: int = 50,
-    seconds: float = 1.0,
+    seconds: float | int = 1.0,
     seed: int = 0,
 ) -> SparseTable:
     """Return the table for collections of the town.

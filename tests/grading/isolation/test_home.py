@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mi_course.grading.isolation import home
-from mi_course.grading.isolation.isolation import BUBBLEWRAP, UNSAFE
+from mi_course.grading.isolation.isolation import BUBBLEWRAP
 from tests.grading.asking import TIERS
 
 GRADER = """
@@ -55,7 +55,7 @@ def temporary(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize("tier", [*TIERS, UNSAFE])
+@pytest.mark.parametrize("tier", TIERS)
 def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start(tier, temporary):
     grader = subprocess.Popen(
         [sys.executable, "-c", GRADER, tier],

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from mi_course.grading.isolation import home
-from mi_course.grading.isolation.isolation import BUBBLEWRAP
+from mi_course.grading.isolation.isolation import BUBBLEWRAP, UNSAFE
 from tests.grading.asking import TIERS
 
 GRADER = """
@@ -49,13 +49,13 @@ def alive(process):
 @pytest.fixture
 def temporary(tmp_path, monkeypatch):
     """A folder of temporary files that other users can enter."""
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:-2]):  # pytest's own, however many workers
         folder.chmod(folder.stat().st_mode | 0o011)
     monkeypatch.setattr(home.tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", [*TIERS, UNSAFE])
 def test_a_killed_grader_leaves_no_process_and_its_folder_goes_at_the_next_start(tier, temporary):
     grader = subprocess.Popen(
         [sys.executable, "-c", GRADER, tier],

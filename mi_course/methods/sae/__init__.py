@@ -1,0 +1,22 @@
+"""Sparse autoencoders: which directions does a model compute with, when it has more than axes?
+
+An activation is written as a few features out of many; the autoencoder learns the features from
+activations alone, and labels, losses and planted truth tell whether they are worth having.
+
+    feature_acts = sparse(x W_enc + b_enc)      recon = feature_acts W_dec + b_dec
+    FVU = sum |x - recon|^2 / sum |x - mean x|^2      (unexplained: 0 is perfect)
+
+Sources: [Cunningham23] Sparse Autoencoders Find Highly Interpretable Features; [Bricken23] Towards
+Monosemanticity; [Gao24] Scaling and evaluating sparse autoencoders; [Rajamanoharan24] Jumping
+Ahead; [Bussmann24] BatchTopK; [Templeton24] Scaling Monosemanticity. In go activations of any
+bridge; out come dictionaries and the results of `mi_course.results`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "dictionary": ["ARCHITECTURES", "SAE", "Dictionary"],
+    },
+)

@@ -15,7 +15,7 @@ Sources: [Cunningham23] section 2, [Bricken23], [Gao24] section 2, [Rajamanohara
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -27,6 +27,7 @@ __all__ = ["ARCHITECTURES", "SAE", "Dictionary", "check_width", "top_k"]
 Activation = Callable[["SAE", Tensor], Tensor]
 
 
+@runtime_checkable
 class Dictionary(Protocol):
     """Anything that turns activations into codes of features and back."""
 

@@ -6,6 +6,7 @@ bridge, tokens `[batch pos]` and hook names; out come activations, or the logits
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from fnmatch import filter as matching
 from functools import partial
@@ -17,7 +18,7 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-__all__ = ["Head", "ablate_heads", "device_of", "edit", "head_replacements", "record"]
+__all__ = ["Head", "ablate_heads", "device_of", "edit", "gradients", "head_replacements", "record"]
 
 Head = tuple[int, int]
 Edit = Callable[[Tensor], Tensor]
@@ -94,6 +95,52 @@ def edit(
     hooks = _hooks(model, edits)
     with model.hooks(fwd_hooks=hooks):
         return _joined([model(rows) for rows in _batches(model, tokens, batch_size)])
+
+
+def gradients(
+    model: TransformerBridge,
+    tokens: Int[Tensor, "batch pos"],
+    names: str | Iterable[str],
+    of: str,
+    score: Callable[[Tensor], Tensor],
+) -> dict[str, Float[Tensor, "batch ..."]]:
+    """Return how a score of one activation changes with the activations before it.
+
+    The forward pass ends at the activation that is scored; no parameter gets a gradient.
+
+    Args:
+        model: any bridge.
+        tokens: token ids.
+        names: hook names whose activations are moved; wildcards as in `record`.
+        of: the hook name whose activation is scored.
+        score: from that activation to a single number.
+
+    Returns:
+        d score / d activation for each name; zeros where the score does not depend on it.
+
+    Raises:
+        ValueError: an unknown hook name, or one that the forward pass reaches only later.
+    """
+    wanted = _known(model, [names] if isinstance(names, str) else names)
+    seen: dict[str, Tensor] = {}
+
+    def follow(name: str, activation: Tensor, hook: Any) -> Tensor:
+        seen[name] = activation if activation.requires_grad else activation.requires_grad_()
+        if name == of:
+            raise _AllRecorded
+        return seen[name]
+
+    points = dict.fromkeys([*wanted, *_known(model, [of])])
+    hooks = [(name, partial(follow, name)) for name in points]
+    with torch.enable_grad(), model.hooks(fwd_hooks=hooks):
+        with suppress(_AllRecorded):
+            model(tokens.to(device_of(model)))
+        missing = [name for name in points if name not in seen]
+        if missing:
+            raise ValueError(f"expected hooks that come before {of}, got {missing}")
+        moved = [seen[name] for name in wanted]
+        found = torch.autograd.grad(score(seen[of]), moved, materialize_grads=True)
+    return dict(zip(wanted, found, strict=True))
 
 
 def ablate_heads(

@@ -6,7 +6,7 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources._bridge_builder import build_bridge_from_module
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from mi_course.activations import ablate_heads, edit, head_replacements, record
+from mi_course.activations import ablate_heads, edit, gradients, head_replacements, record
 
 TOKENS = torch.randint(0, 50, (5, 9), generator=torch.Generator().manual_seed(1))
 SHAPE = {"d_model": 16, "d_head": 4, "n_heads": 4, "n_layers": 2, "n_ctx": 20, "d_vocab": 50}
@@ -138,3 +138,33 @@ def test_a_hook_that_is_never_reached_is_refused():
 def test_an_empty_batch_size_is_refused(model):
     with pytest.raises(ValueError, match="batch_size"):
         record(model, TOKENS, PATTERNS, batch_size=0)
+
+
+def test_gradients_agree_with_a_small_step(model):
+    early, late = "blocks.0.hook_resid_post", "blocks.1.hook_resid_post"
+    weights = torch.randn(16, generator=torch.Generator().manual_seed(2))
+
+    def score(resid):
+        return (resid[2, 6] @ weights).square()
+
+    found = gradients(model, TOKENS, early, late, score)[early]
+    step = torch.zeros_like(found)
+    step[2, 4, 3] = 1e-2
+    moved = [
+        score(record(model, TOKENS, late, edits={early: lambda x, s=s: x + s * step})[late])
+        for s in (1, -1)
+    ]
+    slope = (moved[0] - moved[1]) / 2e-2
+    # A central difference is off by the square of the step.
+    torch.testing.assert_close(found[2, 4, 3], slope, rtol=2e-2, atol=1e-3)
+    assert found[1].abs().max() == 0
+    assert found[2, 7:].abs().max() == 0
+
+
+def test_gradients_leave_no_trace_and_need_an_earlier_hook(model):
+    first, second = "blocks.0.hook_resid_post", "blocks.1.hook_resid_post"
+    both = gradients(model, TOKENS, [first, second], second, torch.sum)
+    assert torch.equal(both[second], torch.ones_like(both[second]))
+    assert all(parameter.grad is None for parameter in model.parameters())
+    with pytest.raises(ValueError, match=f"before {first}"):
+        gradients(model, TOKENS, second, first, torch.sum)

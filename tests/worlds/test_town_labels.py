@@ -15,6 +15,7 @@ from mi_course.worlds.town.labels import (
     NONE,
     expand,
     label_mask,
+    label_masks,
     label_matrix,
     text_features,
     token_labels,
@@ -146,6 +147,16 @@ def test_masks_agree_with_numbers_where_words_have_one_label() -> None:
         assert mask[numbers == number].all(), label
         # A token that two words share equally, such as a bracket and a mark, has both labels.
         assert mask.sum() <= 1.02 * (numbers == number).sum() + 1, label
+
+
+def test_masks_of_many_labels_are_those_of_one_at_a_time() -> None:
+    documents, offsets = sample("train", 40), token_offsets("train", 40)
+    wanted = {"text_feature": ["punctuation", "dna"], "morphology": ["Person=3", "Tense=Pres"]}
+    for name, masks in label_masks(documents, offsets, wanted).items():
+        assert masks.any(1).all()
+        for label, mask in zip(wanted[name], masks, strict=True):
+            assert (mask == label_mask(documents, offsets, name, label)).all()
+    assert label_masks([], [], wanted)["text_feature"].shape == (2, 0)
 
 
 def test_every_label_of_every_collection_occurs() -> None:

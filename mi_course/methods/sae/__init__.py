@@ -17,6 +17,22 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "baselines": [
+            "LinearDictionary",
+            "TopCodes",
+            "ica",
+            "neurons",
+            "pca",
+            "random_directions",
+        ],
         "dictionary": ["ARCHITECTURES", "SAE", "Dictionary"],
+        "label_scores": ["LEVELS", "label_f1"],
+        "labelled": [
+            "LabelledActivations",
+            "activations_at",
+            "labelled_activations",
+            "town_labels",
+        ],
+        "splice": ["splice_edit", "splice_losses"],
     },
 )

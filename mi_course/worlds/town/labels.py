@@ -6,7 +6,7 @@ dependency, morphology). In go documents and token offsets; out come labels by c
 for reading (`token_labels`) or as integers for many documents at once (`label_matrix`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -123,15 +123,43 @@ def label_mask(
     Raises:
         ValueError: if the collection has no such label.
     """
-    number = COLLECTIONS[collection].number(label)
-    if collection == "text_feature":
-        return np.concatenate(
-            [text_features(d, o)[:, number] for d, o in zip(documents, offsets, strict=True)]
-        )
+    return label_masks(documents, offsets, {collection: [label]})[collection][0]
+
+
+def label_masks(
+    documents: Sequence[Document],
+    offsets: Sequence[Offsets],
+    labels: Mapping[str, Sequence[str]],
+) -> dict[str, Bool[np.ndarray, "n_labels pos"]]:
+    """Return for each collection what `label_mask` says about each of some labels, in one go.
+
+    Args:
+        documents: documents of the world.
+        offsets: for each document, (start, end) of its tokens.
+        labels: for each collection some of its labels.
+
+    Returns:
+        For each collection one row for each of its labels named.
+
+    Raises:
+        ValueError: if a collection has no such label.
+    """
+    numbers = {name: [COLLECTIONS[name].number(x) for x in some] for name, some in labels.items()}
     tokens, total = _global_offsets(documents, offsets)
-    spans = _global_spans(documents, {collection, "word"})
-    own = _covered(_paint(spans, collection, total, number), tokens)
-    return (own > 0) & (2 * own >= _covered(_paint(spans, collection, total), tokens))
+    spans = _global_spans(documents, {*labels, "word"})
+    found = {}
+    for name, rows in numbers.items():
+        if name == "text_feature":
+            parts = [text_features(d, o).T for d, o in zip(documents, offsets, strict=True)]
+            found[name] = np.concatenate([*parts, np.zeros((len(TEXT_FEATURES), 0), bool)], 1)[rows]
+            continue
+        any_label = _covered(_paint(spans, name, total), tokens)
+        masks = np.zeros((len(rows), len(tokens)), dtype=bool)
+        for row, number in enumerate(rows):
+            own = _covered(_paint(spans, name, total, number), tokens)
+            masks[row] = (own > 0) & (2 * own >= any_label)
+        found[name] = masks
+    return found
 
 
 def _global_offsets(

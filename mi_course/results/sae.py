@@ -1,0 +1,118 @@
+"""How well a dictionary of features stands for a model's activations."""
+
+from dataclasses import dataclass
+from math import exp
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mi_course.results.checks import finite, within
+
+
+@dataclass(frozen=True, eq=False)
+class SpliceLosses:
+    """What a model's predictions lose when a reconstruction replaces an activation.
+
+    Attributes:
+        clean: mean loss of the model itself, in nats.
+        spliced: mean loss with the reconstruction in place.
+        zeroed: mean loss with the activation set to zero.
+        averaged: mean loss with the activation set to its mean over the tokens.
+        kl: mean KL(clean || spliced) in nats.
+        kl_averaged: mean KL(clean || averaged) in nats.
+        n_tokens: predictions that the means are over.
+        hook: where the activation is.
+    """
+
+    clean: float
+    spliced: float
+    zeroed: float
+    averaged: float
+    kl: float
+    kl_averaged: float
+    n_tokens: int = 0
+    hook: str = ""
+
+    def __post_init__(self) -> None:
+        numbers = ("clean", "spliced", "zeroed", "averaged", "kl", "kl_averaged")
+        wrong = [name for name in numbers if not -1e-4 <= getattr(self, name) < float("inf")]
+        if wrong:
+            raise ValueError(
+                f"expected finite losses and divergences of at least 0 nats, got "
+                f"{ {name: getattr(self, name) for name in wrong} }"
+            )
+
+    @property
+    def recovered(self) -> float:
+        """Return the fraction of the loss that the mean costs and the reconstruction saves."""
+        return _share(self.averaged - self.spliced, self.averaged - self.clean)
+
+    @property
+    def recovered_from_zero(self) -> float:
+        """Return the same fraction against zero, a state that the model never meets."""
+        return _share(self.zeroed - self.spliced, self.zeroed - self.clean)
+
+    @property
+    def perplexities(self) -> tuple[float, float]:
+        """Return exp(loss) of the model itself and with the reconstruction."""
+        return exp(self.clean), exp(self.spliced)
+
+    def summary(self) -> str:
+        """Return one sentence: perplexity before and after, KL and the loss recovered."""
+        before, after = self.perplexities
+        return (
+            f"With the reconstruction spliced in at {self.hook or 'the hook'} the perplexity goes "
+            f"from {before:.2f} to {after:.2f} (loss {self.clean:.3f} to {self.spliced:.3f} nats; "
+            f"{self.averaged:.3f} with the mean, {self.zeroed:.3f} with zero), KL {self.kl:.3f} "
+            f"nats, loss recovered {self.recovered:.1%}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ReconstructionScores:
+    """What a dictionary's codes look like, and how much of the activations they miss.
+
+    Attributes:
+        l0: mean number of features that are active on a token.
+        fvu: fraction of the variance about the mean that is unexplained; 0 is perfect, 1 is no
+            better than the mean.
+        density: fraction of the tokens on which each feature is active.
+        largest: each feature's largest activation.
+        skew: of each feature's activation over all tokens; 0 where it never varies.
+        kurtosis: excess kurtosis of the same; 0 for a bell curve and where it never varies.
+        n_tokens: activations seen.
+        name: of the dictionary.
+    """
+
+    l0: float
+    fvu: float
+    density: Float[Tensor, " latent"]
+    largest: Float[Tensor, " latent"]
+    skew: Float[Tensor, " latent"]
+    kurtosis: Float[Tensor, " latent"]
+    n_tokens: int
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        within("densities", self.density, 0, 1)
+        for name in ("largest", "skew", "kurtosis"):
+            finite(name, getattr(self, name))
+        if not (self.l0 >= 0 and 0 <= self.fvu < float("inf")):
+            raise ValueError(f"expected L0 and FVU of at least 0, got {self.l0} and {self.fvu}")
+
+    @property
+    def dead(self) -> float:
+        """Return the fraction of the features that were never active."""
+        return (self.density == 0).float().mean().item()
+
+    def summary(self) -> str:
+        """Return one sentence: L0, FVU and the fraction of dead features."""
+        return (
+            f"{self.name or 'The dictionary'}: {len(self.density)} features, of which "
+            f"{self.l0:.1f} are active on a token and {self.dead:.1%} never in {self.n_tokens} "
+            f"tokens; {self.fvu:.3f} of the variance is unexplained."
+        )
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else float("nan")

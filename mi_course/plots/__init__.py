@@ -37,7 +37,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_sparse_table",
         ],
         "residual": ["plot_part_effects", "plot_residual_norms"],
+        "sae_features": ["plot_feature_page"],
         "showing": ["show", "summary"],
+        "superposition": [
+            "plot_dimensionality",
+            "plot_directions",
+            "plot_feature_lengths",
+            "plot_gram",
+        ],
         "tokens": ["plot_token_matrix"],
     },
 )

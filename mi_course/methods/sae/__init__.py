@@ -17,6 +17,8 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "training": ["SAETraining", "train_sae"],
+        "config": ["SAEConfig"],
         "baselines": [
             "LinearDictionary",
             "TopCodes",

@@ -45,6 +45,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_feature_lengths",
             "plot_gram",
         ],
+        "superposition_phases": ["plot_phase_diagram"],
         "tokens": ["plot_token_matrix"],
     },
 )

@@ -176,7 +176,9 @@ def plot_dimensionality(
         line={"color": COLOURS[1], "width": 2},
     )
     for name, value in zip(named.names, named.values.tolist(), strict=True):
-        label = {"text": name, "font": {"size": 11}, "xanchor": "left"}
+        below = value == min(named.values.tolist())  # two plateaus are too near for two lines
+        anchor = {"xanchor": "left", "yanchor": "top" if below else "bottom"}
+        label = {"text": name, "font": {"size": 11}, **anchor}
         figure.add_hline(y=value, line={**TRUTH, "width": 1}, annotation=label)
     figure.update_xaxes(title="1 / density", type="log")
     figure.update_yaxes(title="dimensionality of a feature (fraction)", range=[0, 1.1])

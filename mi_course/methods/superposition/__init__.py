@@ -25,6 +25,17 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "features": ["PAIRINGS", "sample_features"],
         "geometry": ["SHAPES", "geometry"],
+        "expectation": ["expected_loss", "optimised"],
+        "phases": [
+            "SOLUTIONS",
+            "Solution",
+            "analytic_boundary",
+            "analytic_phases",
+            "antipodal_length",
+            "phase_diagram",
+            "phases_of",
+            "solution_loss",
+        ],
         "training": ["toy_loss", "train_toy_models"],
     },
 )

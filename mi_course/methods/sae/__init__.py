@@ -17,17 +17,18 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
-        "training": ["SAETraining", "train_sae"],
+        "activity": ["LatentActivity", "latent_activity"],
+        "baselines": ["LinearDictionary", "TopCodes", "ica", "neurons", "pca", "random_directions"],
         "config": ["SAEConfig"],
-        "baselines": [
-            "LinearDictionary",
-            "TopCodes",
-            "ica",
-            "neurons",
-            "pca",
-            "random_directions",
-        ],
         "dictionary": ["ARCHITECTURES", "SAE", "Dictionary"],
+        "feature_ablation": ["ablation_effects"],
+        "feature_page": [
+            "activation_histogram",
+            "feature_page",
+            "latent_examples",
+            "latent_logits",
+            "token_histogram",
+        ],
         "label_scores": ["LEVELS", "label_f1"],
         "labelled": [
             "LabelledActivations",
@@ -35,6 +36,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "labelled_activations",
             "town_labels",
         ],
+        "latent_edits": ["ablated", "clamped", "latent_vectors", "projected_out", "pushed"],
+        "latent_labels": ["best_labels"],
         "splice": ["splice_edit", "splice_losses"],
+        "steering": ["continuations", "latent_steering", "token_ids"],
+        "training": ["SAETraining", "train_sae"],
     },
 )

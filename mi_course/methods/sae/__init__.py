@@ -17,6 +17,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "stream": ["ActivationStream", "ShuffledActivations", "activation_stream"],
+        "planted": ["PlantedStream", "planted_dictionary", "planted_stream"],
+        "saelens": ["load_saelens"],
+        "files": ["load_sae", "save_sae"],
         "activity": ["LatentActivity", "latent_activity"],
         "baselines": ["LinearDictionary", "TopCodes", "ica", "neurons", "pca", "random_directions"],
         "config": ["SAEConfig"],

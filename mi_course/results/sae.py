@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from math import exp
 
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from mi_course.results.checks import finite, within
+from mi_course.results.checks import finite, labelled, within
+from mi_course.results.sae_labels import LabelScores
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +113,74 @@ class ReconstructionScores:
             f"{self.l0:.1f} are active on a token and {self.dead:.1%} never in {self.n_tokens} "
             f"tokens; {self.fvu:.3f} of the variance is unexplained."
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Interpretability:
+    """How well explanations of features predict their activations on documents not yet seen.
+
+    Attributes:
+        latents: which features.
+        top_and_random: correlation over the tokens of each one's top and of random fragments.
+        random: correlation over the tokens of the random fragments alone.
+        explanations: in words.
+        name: of the dictionary.
+    """
+
+    latents: Int[Tensor, " latent"]
+    top_and_random: Float[Tensor, " latent"]
+    random: Float[Tensor, " latent"]
+    explanations: tuple[str, ...]
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("top_and_random", "random"):
+            within(f"correlations ({name})", getattr(self, name), -1, 1)
+            labelled("latent", len(getattr(self, name)), self.explanations)
+        labelled("latent", len(self.latents), self.explanations)
+
+    def summary(self) -> str:
+        """Return one sentence: the mean score, and the features explained best."""
+        order = self.top_and_random.argsort(descending=True, stable=True)[:4].tolist()
+        told = "; ".join(
+            f"#{self.latents[i]} {self.top_and_random[i]:.2f} ({self.explanations[i][:60]})"
+            for i in order
+        )
+        return (
+            f"{self.name or 'The dictionary'}: explanations of {len(self.latents)} features "
+            f"predict activations with a mean correlation of {self.top_and_random.mean():.2f} on "
+            f"top and random fragments, {self.random.mean():.2f} on random ones; best {told}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class SAEScores:
+    """All that is measured of one dictionary at one place of a model.
+
+    Attributes:
+        reconstruction: L0, unexplained variance, dead features, moments.
+        splice: losses with the reconstruction in the activation's place.
+        labels: F1 of the best feature of each label, and of each feature for its best label.
+        interpretability: scores of explanations.
+        mmcs: mean cosine of planted directions with the nearest feature; None without any.
+    """
+
+    reconstruction: ReconstructionScores
+    splice: SpliceLosses
+    labels: LabelScores
+    interpretability: Interpretability
+    mmcs: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Return the dictionary's name."""
+        return self.reconstruction.name
+
+    def summary(self) -> str:
+        """Return the summaries of all parts."""
+        parts = (self.reconstruction, self.splice, self.labels, self.interpretability)
+        planted = "" if self.mmcs is None else f" MMCS of the planted directions {self.mmcs:.3f}."
+        return " ".join(part.summary() for part in parts) + planted
 
 
 def _share(part: float, whole: float) -> float:

@@ -17,6 +17,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "autointerp": ["Explainer", "Explanation", "Simulator", "interpretability"],
         "stream": ["ActivationStream", "ShuffledActivations", "activation_stream"],
         "planted": ["PlantedStream", "planted_dictionary", "planted_stream"],
         "saelens": ["load_saelens"],
@@ -24,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "activity": ["LatentActivity", "latent_activity"],
         "baselines": ["LinearDictionary", "TopCodes", "ica", "neurons", "pca", "random_directions"],
         "config": ["SAEConfig"],
+        "chat": ["ChatEndpoint", "ChatExplainer", "ChatSimulator"],
         "dictionary": ["ARCHITECTURES", "SAE", "Dictionary"],
         "feature_ablation": ["ablation_effects"],
         "feature_page": [
@@ -33,6 +35,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "latent_logits",
             "token_histogram",
         ],
+        "evaluate": [
+            "bootstrap_interval",
+            "dictionary_table",
+            "evaluate_sae",
+            "moment_correlations",
+        ],
+        "explaining": ["LabelExplainer", "LabelSimulator", "label_explainer"],
+        "fragments": ["Fragments", "cut_documents", "top_and_random"],
         "label_scores": ["LEVELS", "label_f1"],
         "labelled": [
             "LabelledActivations",
@@ -42,7 +52,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "latent_edits": ["ablated", "clamped", "latent_vectors", "projected_out", "pushed"],
         "latent_labels": ["best_labels"],
+        "matching": ["matched_features", "mmcs", "stability"],
+        "reconstruction": ["reconstruction_scores"],
         "splice": ["splice_edit", "splice_losses"],
+        "splitting": ["feature_absorption", "feature_splitting"],
         "steering": ["continuations", "latent_steering", "token_ids"],
         "training": ["SAETraining", "train_sae"],
     },

@@ -36,6 +36,10 @@ class _Counts(NamedTuple):
     hits: Float[Tensor, "latent level label"]
     said: Float[Tensor, "latent level"]
     true: Float[Tensor, " label"]
+    n_tokens: int
+
+    def blind(self) -> Float[Tensor, " label"]:
+        return 2 * self.true / (self.true + self.n_tokens)
 
     def f1(self) -> Float[Tensor, "latent level label"]:
         return 2 * self.hits / (self.said[..., None] + self.true).clamp(min=1)
@@ -72,6 +76,7 @@ def label_f1(
         for half in (data.fit, ~data.fit)
     )
     fitted, level = chosen.f1().max(dim=1)
+    gain = (fitted - chosen.blind()) / (1 - chosen.blind()).clamp(min=1e-6)
     best = fitted.argmax(dim=0)
     at = level[best, torch.arange(len(best), device=best.device)]
     hits, said = judged.hits[best, at, torch.arange(len(best))], judged.said[best, at]
@@ -83,7 +88,8 @@ def label_f1(
         f1=matrix.gather(0, best[None])[0].cpu(),
         precision=(hits / said.clamp(min=1)).cpu(),
         recall=(hits / judged.true.clamp(min=1)).cpu(),
-        favourite=fitted.argmax(dim=1).cpu(),
+        favourite=gain.argmax(dim=1).cpu(),
+        blind=judged.blind().cpu(),
         counts=judged.true.long().cpu(),
         labels=data.names,
         name=dictionary.name,
@@ -129,7 +135,7 @@ def _counted(
         given = torch.cat([held, torch.ones_like(held[:, :1])], dim=1).to(codes.dtype)
         few = (codes > 0).sum() < FEW * codes.numel()
         (_add_sparse if few else _add_dense)(truth, codes, given, thresholds)
-    return _Counts(truth[..., :-1], truth[..., -1], labels.sum(0).to(truth.dtype))
+    return _Counts(truth[..., :-1], truth[..., -1], labels.sum(0).to(truth.dtype), len(x))
 
 
 def _add_dense(truth: Tensor, codes: Tensor, given: Tensor, thresholds: Tensor) -> None:

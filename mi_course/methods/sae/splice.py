@@ -86,7 +86,8 @@ def splice_losses(
         number += int(scored.sum())
     if not number:
         raise ValueError("expected two counted tokens in a row, got none, try longer documents")
-    return SpliceLosses(*(total / number).tolist(), n_tokens=number, hook=hook)
+    # None of the six is below 0 but for rounding.
+    return SpliceLosses(*(total / number).clamp(min=0).tolist(), n_tokens=number, hook=hook)
 
 
 def _batch_losses(

@@ -37,6 +37,20 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_sparse_table",
         ],
         "residual": ["plot_part_effects", "plot_residual_norms"],
+        "sae": [
+            "plot_frontier",
+            "plot_interpretability",
+            "plot_label_scores",
+            "plot_sae_scores",
+            "plot_splice_losses",
+        ],
+        "sae_matching": [
+            "plot_absorption",
+            "plot_matching",
+            "plot_splitting",
+            "plot_stability",
+        ],
+        "sae_tables": ["plot_dictionary_table", "plot_moment_correlations"],
         "sae_features": ["plot_feature_page"],
         "showing": ["show", "summary"],
         "superposition": [
@@ -45,7 +59,19 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_feature_lengths",
             "plot_gram",
         ],
+        "superposition_computing": [
+            "plot_circle_codes",
+            "plot_computed_features",
+            "plot_neuron_stacks",
+        ],
+        "superposition_costs": [
+            "plot_adversarial_curve",
+            "plot_binary_comparison",
+            "plot_interference_kinds",
+        ],
+        "superposition_pairs": ["plot_paired_features"],
         "superposition_phases": ["plot_phase_diagram"],
+        "superposition_training": ["plot_learning_dynamics"],
         "tokens": ["plot_token_matrix"],
     },
 )

@@ -6,7 +6,7 @@ half and judged on the other. In go a bridge with a fast tokenizer and a full ho
 `LabelledActivations`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -81,6 +81,7 @@ def labelled_activations(
     n_documents: int = 400,
     collections: Sequence[str] | None = None,
     least: int = LEAST,
+    weights: Mapping[str, float | int] | None = None,
     split: str = "train",
     seed: int = 0,
     context: int = 128,
@@ -94,6 +95,7 @@ def labelled_activations(
         n_documents: how many.
         collections: keys of `COLLECTIONS`; all of them when None.
         least: tokens in each half that a label must have to be kept.
+        weights: shares of document kinds; those of the town when None.
         split: "train", in the words that the model was trained on, or "heldout".
         seed: of the documents.
         context: tokens of a document that are kept, a BOS included.
@@ -105,7 +107,8 @@ def labelled_activations(
     Raises:
         ValueError: an unknown collection or hook, or no label that is frequent enough.
     """
-    texts = town_texts(model, n_documents=n_documents, split=split, seed=seed, context=context)
+    drawn = {"n_documents": n_documents, "weights": weights, "split": split, "seed": seed}
+    texts = town_texts(model, **drawn, context=context)
     x = activations_at(model, texts.tokens, texts.counted, hook, batch_size=batch_size)
     labels, names = town_labels(texts, collections, least=least)
     rows = torch.arange(len(texts.tokens), device=texts.tokens.device)

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["KINDS", "ToyModel", "ToyTraining"]
+__all__ = ["KINDS", "AbsoluteValueModel", "ToyModel", "ToyTraining"]
 
 KINDS = ("relu", "linear")
 
@@ -97,18 +97,54 @@ class ToyTraining:
         steps: steps taken when each record was made; the first is 0, the last is the end.
         losses: mean over batch and features of importance times squared error, on one batch.
         W_over_time: directions at each record.
+        b_over_time: biases at each record.
     """
 
     model: ToyModel
     steps: Int[Tensor, " record"]
     losses: Float[Tensor, "record instance"]
     W_over_time: Float[Tensor, "record instance n_features d_hidden"]
+    b_over_time: Float[Tensor, "record instance n_features"]
 
     def __post_init__(self) -> None:
-        if not len(self.steps) == len(self.losses) == len(self.W_over_time):
+        sizes = [len(part) for part in (self.losses, self.W_over_time, self.b_over_time)]
+        if set(sizes) != {len(self.steps)}:
             raise ValueError(
-                f"expected one loss and one W for each of {len(self.steps)} records, got "
-                f"{len(self.losses)} and {len(self.W_over_time)}"
+                f"expected a loss, W and b for each of {len(self.steps)} records, got {sizes}"
             )
         if not self.losses.isfinite().all():
             raise ValueError("expected finite losses, got NaN or infinity, try a smaller lr")
+
+    def at(self, record: int) -> ToyModel:
+        """Return the models as they were at a record.
+
+        Raises:
+            ValueError: there is no such record.
+        """
+        if not -len(self.steps) <= record < len(self.steps):
+            raise ValueError(f"expected a record from 0 to {len(self.steps) - 1}, got {record}")
+        weights = self.W_over_time[record], self.b_over_time[record]
+        return ToyModel(*weights, self.model.density, self.model.importance, self.model.kind)
+
+
+@dataclass(frozen=True, eq=False)
+class AbsoluteValueModel:
+    """Layers of ReLU neurons that compute the absolute value of each feature, if they can.
+
+    Attributes:
+        W_in: weight from each feature to each neuron.
+        W_out: weight from each neuron to each output.
+        b: bias of each output.
+        density: probability that a feature is active.
+    """
+
+    W_in: Float[Tensor, "instance n_features neuron"]
+    W_out: Float[Tensor, "instance neuron n_features"]
+    b: Float[Tensor, "instance n_features"]
+    density: Float[Tensor, " instance"]
+
+    def __call__(
+        self, x: Float[Tensor, "instance batch n_features"]
+    ) -> Float[Tensor, "instance batch n_features"]:
+        """Return the outputs for signed features, one batch for each instance."""
+        return ((x @ self.W_in).relu() @ self.W_out + self.b[:, None]).relu()

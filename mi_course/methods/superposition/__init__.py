@@ -15,6 +15,9 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "absolute_value": ["neuron_stacks", "sample_signed", "train_absolute_value"],
+        "adversarial": ["adversarial_curve", "adversarial_examples"],
+        "circle": ["circle_codes", "circle_decode", "circle_embedding", "circle_gain"],
         "dimensionality": [
             "count_polysemantic",
             "dimensions_per_feature",
@@ -23,9 +26,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "interference",
             "plateaus",
         ],
+        "disturbances": ["binary_against_continuous", "interference_kinds"],
+        "dynamics": ["learning_dynamics", "slow_training"],
+        "expectation": ["expected_loss", "optimised"],
         "features": ["PAIRINGS", "sample_features"],
         "geometry": ["SHAPES", "geometry"],
-        "expectation": ["expected_loss", "optimised"],
+        "pairs": ["pair_cosines", "paired_features"],
         "phases": [
             "SOLUTIONS",
             "Solution",

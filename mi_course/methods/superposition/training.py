@@ -96,7 +96,7 @@ def train_toy_models(
             draws = _special(blank, part, batch_size, generator, pairing, binary)
         rates = [lr * (0.5 + 0.5 * cos(pi * t / steps) if decay else 1) for t in range(steps)]
         trained.append(_train(blank.chosen(part), draws, rates, records))
-    return _joined(trained, records)
+    return _joined(trained)
 
 
 def toy_loss(
@@ -177,7 +177,7 @@ def _special(
 @torch.no_grad()
 def _train(
     model: ToyModel, draws: Iterator[Tensor], rates: list[float], records: list[int]
-) -> tuple[ToyModel, Tensor, Tensor]:
+) -> ToyTraining:
     W, b = model.W.clone(), model.b[:, None].clone()
     optimiser = torch.optim.AdamW([W.requires_grad_(), b.requires_grad_()], lr=rates[0], fused=True)
     W, b = W.detach(), b.detach()  # the same memory, as plain numbers
@@ -187,7 +187,7 @@ def _train(
         error, grads = _gradients(model, x, W, b)
         if step in records:
             losses.append((error.square().mean(dim=1) * model.importance).mean(dim=1))
-            snapshots.append(W.clone())
+            snapshots.append((W.clone(), b[:, 0].clone()))
         if step == len(rates):
             break
         for parameter, grad in zip(parameters, grads, strict=True):
@@ -195,7 +195,8 @@ def _train(
         optimiser.param_groups[0]["lr"] = rate
         optimiser.step()
     done = ToyModel(W, b[:, 0], model.density, model.importance, model.kind)
-    return done, torch.stack(losses), torch.stack(snapshots)
+    along = map(torch.stack, zip(*snapshots, strict=True))
+    return ToyTraining(done, torch.tensor(records), torch.stack(losses), *along)
 
 
 def _gradients(
@@ -218,13 +219,12 @@ def _gradients(
     )
 
 
-def _joined(parts: list[tuple[ToyModel, Tensor, Tensor]], records: list[int]) -> ToyTraining:
-    models, losses, snapshots = zip(*parts, strict=True)
+def _joined(parts: list[ToyTraining]) -> ToyTraining:
     names = ("W", "b", "density", "importance")
-    tensors = {name: torch.cat([getattr(m, name) for m in models]) for name in names}
+    tensors = {name: torch.cat([getattr(part.model, name) for part in parts]) for name in names}
+    along = ("losses", "W_over_time", "b_over_time")
     return ToyTraining(
-        model=ToyModel(**tensors, kind=models[0].kind),
-        steps=torch.tensor(records),
-        losses=torch.cat(losses, dim=1),
-        W_over_time=torch.cat(snapshots, dim=1),
+        model=ToyModel(**tensors, kind=parts[0].model.kind),
+        steps=parts[0].steps,
+        **{name: torch.cat([getattr(part, name) for part in parts], dim=1) for name in along},
     )

@@ -8,21 +8,25 @@ the loss by each entry's code and returns the gradient by its pre-activation:
     jumprelu          d pre = d code where pre > theta, and from entries in a window of width eps
                       around theta, straight through: d theta = -(theta d code + l0 / batch) / eps
 
-Thresholds are learned as logarithms, so that they stay positive. Sources: [Gao24] section 2.3,
-[Bussmann24] section 3, [Rajamanoharan24] equations 9 to 12.
+`pre` comes as a function that yields it in chunks of rows, so it is never held whole. Thresholds
+are learned as logarithms, so that they stay positive. Sources: [Gao24] section 2.3, [Bussmann24]
+section 3, [Rajamanoharan24] equations 9 to 12.
 """
 
+from collections.abc import Callable, Iterator
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mi_course.methods.sae.config import SAEConfig
 from mi_course.methods.sae.sparse import Codes
 
-__all__ = ["BatchTopK", "JumpReLU", "Relu", "TopK", "rule_of"]
+__all__ = ["BatchTopK", "JumpReLU", "Relu", "TopK", "l0_penalty", "rule_of"]
 
 SAMPLED_ROWS = 64
 MEMORY = 0.99  # of the mean of batch thresholds
+Chunks = Callable[[], Iterator[Float[Tensor, "row d_sae"]]]
 
 
 class TopK:
@@ -31,15 +35,14 @@ class TopK:
     def __init__(self, config: SAEConfig) -> None:
         self.k = config.k
 
-    def select(self, pre: Float[Tensor, "batch d_sae"]) -> Codes:
+    def select(self, chunks: Chunks) -> Codes:
         """Return the entries that are kept."""
-        values, cols = pre.topk(self.k, dim=1, sorted=False)
-        starts = torch.arange(0, cols.numel() + 1, self.k, device=pre.device)
-        return Codes(starts, cols.flatten(), values.flatten().relu_(), pre.shape[1])
-
-    def active(self, codes: Codes) -> Bool[Tensor, " entry"]:
-        """Return which of the selected entries speak."""
-        return codes.values > 0
+        found = []
+        for pre in chunks():
+            found.append(pre.topk(self.k, dim=1, sorted=False))
+        values, cols = (torch.cat(each).flatten() for each in zip(*found, strict=True))
+        starts = torch.arange(0, len(cols) + 1, self.k, device=cols.device)
+        return Codes(starts, cols, values.relu_(), pre.shape[1])
 
     def backward(
         self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
@@ -48,7 +51,7 @@ class TopK:
 
         Args:
             codes: as selected.
-            slopes: gradient of the loss by each code.
+            slopes: gradient of the loss by each code; changed in place.
             penalty: share of the sparsity penalty that holds.
         """
         return slopes.mul_(codes.values > 0), slopes.new_zeros(())
@@ -63,29 +66,27 @@ class BatchTopK(TopK):
 
     def __init__(self, config: SAEConfig) -> None:
         super().__init__(config)
+        self.last = -1.0
         self.threshold = 0.0
         self.weight = 0.0
-        self._last: float | None = None
 
-    def select(self, pre: Float[Tensor, "batch d_sae"]) -> Codes:
+    def select(self, chunks: Chunks) -> Codes:
         """Return the entries that are kept, in the order of rows and columns."""
-        wanted = self.k * len(pre)
-        last = _first_bound(pre, self.k) if self._last is None else self._last
+        last = _first_bound(next(chunks()), self.k) if self.last < 0 else self.last
         for bound in (0.9 * last, 0.5 * last, 0.0):
-            where, values = _above(pre, bound)
-            if len(values) >= wanted:
+            where, values, (batch, d_sae) = _above(chunks, bound)
+            if len(values) >= self.k * batch:
                 break
-        if len(values) > wanted:
-            least = values.kthvalue(len(values) - wanted + 1).values
-            kept = values >= least
+        if (surplus := len(values) - self.k * batch) > 0:
+            kept = values >= values.kthvalue(surplus + 1).values
             where, values = where[kept], values[kept]
         self._learn(values)
-        return _codes(where, values, pre)
+        return _codes(where, values, batch, d_sae)
 
     def _learn(self, values: Float[Tensor, " entry"]) -> None:
-        self._last = values.min().item() if len(values) else 0.0
+        self.last = values.min().item() if len(values) else 0.0
         self.weight = MEMORY * self.weight + (1 - MEMORY)
-        self.threshold += (self._last - self.threshold) * (1 - MEMORY) / self.weight
+        self.threshold += (self.last - self.threshold) * (1 - MEMORY) / self.weight
 
 
 class Relu(TopK):
@@ -94,10 +95,10 @@ class Relu(TopK):
     def __init__(self, config: SAEConfig) -> None:
         self.l1 = config.l1
 
-    def select(self, pre: Float[Tensor, "batch d_sae"]) -> Codes:
+    def select(self, chunks: Chunks) -> Codes:
         """Return the positive entries."""
-        where, values = _above(pre, 0.0)
-        return _codes(where, values, pre)
+        where, values, shape = _above(chunks, 0.0)
+        return _codes(where, values, *shape)
 
     def backward(
         self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
@@ -111,8 +112,9 @@ class JumpReLU(TopK):
     """Every pre-activation above its latent's threshold, each paying for being there.
 
     Attributes:
+        config: with the penalty and the width of the window.
         log_threshold: logarithms of the thresholds, shared with the optimiser.
-        grad: gradient by `log_threshold`, after `backward`.
+        grad: gradient by `log_threshold`, after a step.
     """
 
     def __init__(self, config: SAEConfig, log_threshold: Float[Tensor, " d_sae"]) -> None:
@@ -120,23 +122,45 @@ class JumpReLU(TopK):
         self.log_threshold = log_threshold
         self.grad = torch.zeros_like(log_threshold)
 
-    def select(self, pre: Float[Tensor, "batch d_sae"]) -> Codes:
+    def select(self, chunks: Chunks) -> Codes:
         """Return the entries above the threshold, and with a code of 0 those just below it."""
         threshold = self.log_threshold.exp()
-        where, self._pre = _above(pre, threshold - self.config.bandwidth / 2)
-        self._theta = threshold[where % pre.shape[1]]
-        return _codes(where, torch.where(self._pre > self._theta, self._pre, 0), pre)
+        where, self._pre, shape = _above(chunks, threshold - self.config.bandwidth / 2)
+        self._theta = threshold[where % shape[1]]
+        values = torch.where(self._pre > self._theta, self._pre, 0)
+        return _codes(where, values, *shape)
 
     def backward(
         self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
     ) -> tuple[Float[Tensor, " entry"], Float[Tensor, ""]]:
-        """Return the gradient by pre-activation and the penalty; leaves that by thresholds."""
-        on, width = codes.values > 0, self.config.bandwidth
-        near = (self._pre - self._theta).abs() < width / 2
-        added, price = l0_penalty(self.config, on.sum() / codes.n_rows, penalty)
-        pulls = (self._theta * slopes + price / codes.n_rows) * near
-        self.grad = codes.column_totals(pulls * self._theta) / -width
+        """Return the gradient by pre-activation and the penalty; `learn` has the thresholds'."""
+        on = codes.values > 0
+        near = (self._pre - self._theta).abs() < self.config.bandwidth / 2
+        pulled, crowd = codes.column_totals(slopes * near), codes.column_totals(near.to(slopes))
+        added = self.learn(pulled, crowd, on.sum(), codes.n_rows, penalty)
         return slopes.mul_(on), added
+
+    def learn(
+        self,
+        pulled: Float[Tensor, " d_sae"],
+        crowd: Float[Tensor, " d_sae"],
+        n_active: Tensor,
+        batch: int,
+        penalty: float,
+    ) -> Float[Tensor, ""]:
+        """Keep the gradient by log thresholds, and return what the penalty adds to the loss.
+
+        Args:
+            pulled: sum of the gradients by codes whose pre-activation is in the window.
+            crowd: number of pre-activations in the window.
+            n_active: number of codes above their thresholds.
+            batch: activations.
+            penalty: share of the penalty that holds.
+        """
+        theta = self.log_threshold.exp()
+        added, price = l0_penalty(self.config, n_active / batch, penalty)
+        self.grad = (theta * pulled + crowd * (price / batch)) * theta / -self.config.bandwidth
+        return added
 
 
 def l0_penalty(
@@ -159,21 +183,24 @@ def rule_of(config: SAEConfig, log_threshold: Float[Tensor, " d_sae"] | None) ->
 
 
 def _above(
-    pre: Float[Tensor, "batch d_sae"], bound: float | Float[Tensor, " d_sae"]
-) -> tuple[Tensor, Tensor]:
-    """Return the places, in the flattened matrix, of what lies above a bound, and its values."""
-    where = (pre > bound).view(-1).nonzero()[:, 0]
-    return where, pre.view(-1)[where]
+    chunks: Chunks, bound: float | Float[Tensor, " d_sae"]
+) -> tuple[Tensor, Tensor, tuple[int, int]]:
+    """Return the places, in the flattened matrix, of what lies above a bound; values; its shape."""
+    places, values, rows = [], [], 0
+    for pre in chunks():
+        where = (pre > bound).view(-1).nonzero()[:, 0]
+        values.append(pre.view(-1)[where])
+        places.append(where.add_(rows * pre.shape[1]))
+        rows += len(pre)
+    return torch.cat(places), torch.cat(values), (rows, pre.shape[1])
 
 
-def _codes(where: Tensor, values: Tensor, pre: Float[Tensor, "batch d_sae"]) -> Codes:
-    d_sae = pre.shape[1]
-    edges = torch.arange(0, pre.numel() + 1, d_sae, device=pre.device)
+def _codes(where: Tensor, values: Tensor, batch: int, d_sae: int) -> Codes:
+    edges = torch.arange(0, batch * d_sae + 1, d_sae, device=where.device)
     return Codes(torch.searchsorted(where, edges), where % d_sae, values, d_sae)
 
 
-def _first_bound(pre: Float[Tensor, "batch d_sae"], k: int) -> float:
+def _first_bound(pre: Float[Tensor, "row d_sae"], k: int) -> float:
     """Return about the value that k entries a row exceed, from a few rows."""
     few = pre[:: max(1, len(pre) // SAMPLED_ROWS)]
-    wanted = min(k * len(few), few.numel())
-    return max(0.0, few.flatten().kthvalue(few.numel() - wanted + 1).values.item())
+    return max(0.0, few.flatten().kthvalue(few.numel() - k * len(few) + 1).values.item())

@@ -12,16 +12,16 @@ Matryoshka [Bussmann24] asks the same of every prefix of the latents: an entry o
 all prefixes that hold it, which is a running sum of errors.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from mi_course.methods.sae.sparse import Codes
 
-__all__ = ["Seen", "Weights", "add_auxiliary", "nested_step", "sparse_step"]
+__all__ = ["Seen", "Weights", "add_auxiliary", "nested_step", "sparse_step", "square"]
 
 
 @dataclass(eq=False)
@@ -55,12 +55,14 @@ class Seen:
     Attributes:
         loss: with penalties.
         error: reconstruction minus activation, on the scale of training.
-        active: how often each latent was active.
+        active: whether each latent was active at all.
+        n_active: number of codes that were not zero.
     """
 
     loss: Float[Tensor, ""]
     error: Float[Tensor, "batch d_in"]
-    active: Float[Tensor, " d_sae"]
+    active: Bool[Tensor, " d_sae"]
+    n_active: Shaped[Tensor, ""]
 
 
 def sparse_step(
@@ -80,8 +82,8 @@ def sparse_step(
     slopes, added = rule.backward(codes, codes.dots(g, weights.W_dec), penalty)
     grads = _gathered(weights, codes, slopes, g, xc, codes.rows)
     grads.b_dec.add_(g.sum(0))
-    loss = _square(error) / error.numel() + added
-    return grads, Seen(loss, error, _active(rule, codes))
+    loss = square(error) / error.numel() + added
+    return grads, Seen(loss, error, *_active(codes))
 
 
 def nested_step(
@@ -109,8 +111,8 @@ def nested_step(
     slopes, added = rule.backward(split, split.dots(heard, weights.W_dec), 1.0)
     grads = _gathered(weights, split, slopes, heard, xc, split.rows // n)
     grads.b_dec.add_(whole[:, 0].sum(0))
-    loss = _square(error) / error.numel() + added
-    return grads, Seen(loss, error[:, -1], _active(rule, split))
+    loss = square(error) / error.numel() + added
+    return grads, Seen(loss, error[:, -1], *_active(codes))
 
 
 def in_blocks(codes: Codes, widths: tuple[int, ...]) -> Codes:
@@ -157,8 +159,8 @@ def add_auxiliary(
     grads.W_enc.index_add_(0, which, slopes.T @ xc)
     grads.b_enc.index_add_(0, which, bias)
     grads.b_dec.sub_(bias @ W_enc)
-    loss = seen.loss + weight * _square(error) / error.numel()
-    return Seen(loss, seen.error, seen.active)
+    loss = seen.loss + weight * square(error) / error.numel()
+    return replace(seen, loss=loss)
 
 
 def _gathered(
@@ -172,10 +174,13 @@ def _gathered(
     return Weights(W_enc, b_enc, W_dec, b_dec)
 
 
-def _active(rule, codes: Codes) -> Float[Tensor, " d_sae"]:
-    return codes.column_totals(rule.active(codes).to(codes.values.dtype))
+def _active(codes: Codes) -> tuple[Bool[Tensor, " d_sae"], Shaped[Tensor, ""]]:
+    on = codes.values > 0
+    seen = torch.zeros(codes.n_cols, dtype=torch.bool, device=on.device)
+    return seen.index_fill_(0, codes.cols[on], True), on.sum()
 
 
-def _square(error: Tensor) -> Float[Tensor, ""]:
+def square(error: Float[Tensor, "..."]) -> Float[Tensor, ""]:
+    """Return the sum of squares."""
     flat = error.reshape(-1)
     return flat @ flat

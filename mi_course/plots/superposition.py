@@ -40,15 +40,18 @@ def plot_directions(
         A figure; the grey circle has radius 1.
 
     Raises:
-        ValueError: there are not two hidden dimensions.
+        ValueError: there are not two hidden dimensions, or no instance is asked for.
     """
     if found.W.shape[2] != 2:
         raise ValueError(f"expected two hidden dimensions, got {found.W.shape[2]}, try plot_gram")
     shown = list(range(len(found)) if instances is None else instances)
+    if not shown:
+        raise ValueError("expected at least one instance, got none")
     chosen = list(range(found.W.shape[1]) if colours is None else colours)
-    columns = min(COLUMNS, len(shown))
+    rows = ceil(len(shown) / COLUMNS)
+    columns = ceil(len(shown) / rows)
     names = [f"density {found.density[i]:.2g}" for i in shown]
-    figure = make_subplots(ceil(len(shown) / columns), columns, subplot_titles=names)
+    figure = make_subplots(rows, columns, subplot_titles=names)
     for panel, i in enumerate(shown):
         at = {"row": panel // columns + 1, "col": panel % columns + 1}
         _arrows(figure, found.W[i].tolist(), chosen, legend=panel == 0, at=at)
@@ -57,7 +60,6 @@ def plot_directions(
         )
     figure.update_xaxes(range=[-1.45, 1.45], dtick=1, showgrid=False, zeroline=True)
     figure.update_yaxes(range=[-1.45, 1.45], dtick=1, showgrid=False, zeroline=True)
-    rows = ceil(len(shown) / columns)
     framed = frame(
         figure,
         title=title or _shapes_title(found, shown),

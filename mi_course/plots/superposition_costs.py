@@ -47,8 +47,8 @@ def plot_adversarial_curve(found: AdversarialCurve, *, title: str | None = None)
     figure.update_xaxes(title="1 / density", type="log")
     unit = "growth of squared error / change<sup>2</sup>"
     figure.update_yaxes(title=unit, rangemode="tozero", secondary_y=False)
-    name = "features per dimension"
-    figure.update_yaxes(title=name, rangemode="tozero", showgrid=False, secondary_y=True)
+    own = {"rangemode": "tozero", "showgrid": False, "tickmode": "auto"}
+    figure.update_yaxes(title="features per dimension", **own, secondary_y=True)
     return frame(
         figure,
         title=title

@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "induction": ["HeadBrowser"],
         "lens": ["LensBrowser"],
         "probing": ["ProbeBrowser"],
+        "superposition": ["GeometryBrowser"],
     },
 )

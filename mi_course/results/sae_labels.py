@@ -131,6 +131,11 @@ class Absorption:
                 f"expected fractions from 0 to 1, got {self.recall} and {self.explained}"
             )
 
+    @property
+    def absorbed(self) -> float:
+        """Return the fraction of the label's tokens that a special latent has in its place."""
+        return (1 - self.recall) * self.explained
+
     def summary(self) -> str:
         """Return one sentence: what the parent misses and who takes its place."""
         taken = ", ".join(

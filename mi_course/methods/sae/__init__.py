@@ -17,6 +17,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "absorption": ["feature_absorption", "most_absorbed"],
         "autointerp": ["Explainer", "Explanation", "Simulator", "interpretability"],
         "stream": ["ActivationStream", "ShuffledActivations", "activation_stream"],
         "planted": ["PlantedStream", "planted_dictionary", "planted_stream"],
@@ -55,7 +56,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "matching": ["matched_features", "mmcs", "stability"],
         "reconstruction": ["reconstruction_scores"],
         "splice": ["splice_edit", "splice_losses"],
-        "splitting": ["feature_absorption", "feature_splitting"],
+        "splitting": ["feature_splitting"],
         "steering": ["continuations", "latent_steering", "token_ids"],
         "training": ["SAETraining", "train_sae"],
     },

@@ -57,26 +57,26 @@ class SAEConfig:
     architecture: str
     d_sae: int
     k: int = 32
-    l1: float = 1e-3
-    l0: float = 1e-3
-    target_l0: float | None = None
-    bandwidth: float = 0.1
-    first_threshold: float = 0.1
+    l1: float | int = 1e-3
+    l0: float | int = 1e-3
+    target_l0: float | int | None = None
+    bandwidth: float | int = 0.1
+    first_threshold: float | int = 0.1
     prefixes: tuple[int, ...] | None = None
-    lr: float = 1e-3
-    betas: tuple[float, float] = (0.9, 0.999)
+    lr: float | int = 1e-3
+    betas: tuple[float | int, float | int] = (0.9, 0.999)
     steps: int = 1000
-    warm_up: float = 0.05
-    sparsity_warm_up: float = 0.1
-    decay: float = 0.2
+    warm_up: float | int = 0.05
+    sparsity_warm_up: float | int = 0.1
+    decay: float | int = 0.2
     b_dec_start: str | None = None
-    scale: float | None = None
+    scale: float | int | None = None
     start_batches: int = 4
     dead_after: int = 200
     aux_k: int | None = None
-    aux_weight: float = 1 / 32
+    aux_weight: float | int = 1 / 32
     resample_every: int | None = None
-    sparse_below: float = 180 / 4096
+    sparse_below: float | int = 180 / 4096
     record_every: int | None = None
     seed: int = 0
 
@@ -140,12 +140,12 @@ class SAEConfig:
             every = self.steps // 10 if self.architecture == "l1" else 0
         return range(every, int(0.6 * self.steps) + 1, every) if every else range(0)
 
-    def lr_at(self, step: int) -> float:
+    def lr_at(self, step: int) -> float | int:
         """Return the learning rate of a step: up, level, and down to zero."""
         rise = (step + 1) / max(1.0, self.warm_up * self.steps)
         fall = (self.steps - step) / max(1.0, self.decay * self.steps)
         return self.lr * min(1.0, rise, fall)
 
-    def penalty_at(self, step: int) -> float:
+    def penalty_at(self, step: int) -> float | int:
         """Return the share of the sparsity penalty that holds at a step."""
         return min(1.0, (step + 1) / max(1.0, self.sparsity_warm_up * self.steps))

@@ -34,7 +34,7 @@ def dense_step(
     weights: Weights,
     rule: Relu | JumpReLU,
     xc: Float[Tensor, "batch d_in"],
-    penalty: float,
+    penalty: float | int,
     buffers: Buffers,
 ) -> tuple[Weights, Seen]:
     """Return the gradients of the loss, and what was seen.
@@ -48,8 +48,8 @@ def dense_step(
     """
     kind = _Jump if isinstance(rule, JumpReLU) else _Positive
     pass_ = kind(rule, weights, penalty, len(xc))
-    grads = Weights(*(torch.zeros_like(value) for value in (weights.W_dec, weights.b_enc) * 2))
-    grads.b_dec = torch.zeros_like(weights.b_dec)
+    names = ("W_enc", "b_enc", "W_dec", "b_dec")
+    grads = Weights(*(torch.zeros_like(getattr(weights, name)) for name in names))
     error = torch.empty_like(xc)
     parts = zip(xc.split(buffers.rows), error.split(buffers.rows), strict=True)
     for x, wrong in parts:
@@ -70,7 +70,9 @@ def dense_step(
 class _Positive:
     """ReLU and its penalty, chunk by chunk."""
 
-    def __init__(self, rule: Relu, weights: Weights, penalty: float, batch: int) -> None:
+    def __init__(
+        self, rule: Relu | JumpReLU, weights: Weights, penalty: float | int, batch: int
+    ) -> None:
         self.rule, self.weights, self.penalty, self.batch = rule, weights, penalty, batch
         self.n_active = weights.b_enc.new_zeros((), dtype=torch.long)
         self.largest = torch.zeros_like(weights.b_enc)
@@ -103,7 +105,7 @@ class _Positive:
 class _Jump(_Positive):
     """JumpReLU, its penalty and its thresholds, chunk by chunk."""
 
-    def __init__(self, rule: JumpReLU, weights: Weights, penalty: float, batch: int) -> None:
+    def __init__(self, rule: JumpReLU, weights: Weights, penalty: float | int, batch: int) -> None:
         super().__init__(rule, weights, penalty, batch)
         self.theta = rule.log_threshold.exp()
         self.pulled, self.crowd = (torch.zeros_like(self.theta) for _ in range(2))

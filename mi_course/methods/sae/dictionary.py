@@ -120,7 +120,7 @@ class SAE:
     k: int | None = None
     threshold: Float[Tensor, "..."] | None = None
     prefixes: tuple[int, ...] | None = None
-    scale: float = 1.0
+    scale: float | int = 1.0
     hook: str = ""
 
     def __post_init__(self) -> None:

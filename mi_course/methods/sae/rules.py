@@ -14,6 +14,7 @@ section 3, [Rajamanoharan24] equations 9 to 12.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -22,11 +23,32 @@ from torch import Tensor
 from mi_course.methods.sae.config import SAEConfig
 from mi_course.methods.sae.sparse import Codes
 
-__all__ = ["BatchTopK", "JumpReLU", "Relu", "TopK", "l0_penalty", "rule_of"]
+__all__ = ["BatchTopK", "JumpReLU", "Relu", "Rule", "TopK", "l0_penalty", "rule_of"]
 
 SAMPLED_ROWS = 64
 MEMORY = 0.99  # of the mean of batch thresholds
 Chunks = Callable[[], Iterator[Float[Tensor, "row d_sae"]]]
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """What every rule can do."""
+
+    def select(self, chunks: Chunks) -> Codes:
+        """Return the entries that are kept."""
+        ...
+
+    def backward(
+        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float | int
+    ) -> tuple[Float[Tensor, " entry"], Float[Tensor, ""]]:
+        """Return the loss's gradient by pre-activation, and what the rule adds to the loss.
+
+        Args:
+            codes: as selected.
+            slopes: gradient of the loss by each code; changed in place.
+            penalty: share of the sparsity penalty that holds.
+        """
+        ...
 
 
 class TopK:
@@ -45,15 +67,9 @@ class TopK:
         return Codes(starts, cols, values.relu_(), pre.shape[1])
 
     def backward(
-        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
+        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float | int
     ) -> tuple[Float[Tensor, " entry"], Float[Tensor, ""]]:
-        """Return the loss's gradient by pre-activation, and what the rule adds to the loss.
-
-        Args:
-            codes: as selected.
-            slopes: gradient of the loss by each code; changed in place.
-            penalty: share of the sparsity penalty that holds.
-        """
+        """Return the gradient by pre-activation, and no penalty."""
         return slopes.mul_(codes.values > 0), slopes.new_zeros(())
 
 
@@ -89,7 +105,7 @@ class BatchTopK(TopK):
         self.threshold += (self.last - self.threshold) * (1 - MEMORY) / self.weight
 
 
-class Relu(TopK):
+class Relu:
     """Every positive pre-activation, each paying for its size."""
 
     def __init__(self, config: SAEConfig) -> None:
@@ -101,14 +117,14 @@ class Relu(TopK):
         return _codes(where, values, *shape)
 
     def backward(
-        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
+        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float | int
     ) -> tuple[Float[Tensor, " entry"], Float[Tensor, ""]]:
         """Return the gradient by pre-activation, and l1 times the mean sum of codes."""
         weight = penalty * self.l1 / codes.n_rows
         return slopes.add_(weight), weight * codes.values.sum()
 
 
-class JumpReLU(TopK):
+class JumpReLU:
     """Every pre-activation above its latent's threshold, each paying for being there.
 
     Attributes:
@@ -131,7 +147,7 @@ class JumpReLU(TopK):
         return _codes(where, values, *shape)
 
     def backward(
-        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float
+        self, codes: Codes, slopes: Float[Tensor, " entry"], penalty: float | int
     ) -> tuple[Float[Tensor, " entry"], Float[Tensor, ""]]:
         """Return the gradient by pre-activation and the penalty; `learn` has the thresholds'."""
         on = codes.values > 0
@@ -146,7 +162,7 @@ class JumpReLU(TopK):
         crowd: Float[Tensor, " d_sae"],
         n_active: Tensor,
         batch: int,
-        penalty: float,
+        penalty: float | int,
     ) -> Float[Tensor, ""]:
         """Keep the gradient by log thresholds, and return what the penalty adds to the loss.
 
@@ -158,13 +174,13 @@ class JumpReLU(TopK):
             penalty: share of the penalty that holds.
         """
         theta = self.log_threshold.exp()
-        added, price = l0_penalty(self.config, n_active / batch, penalty)
+        added, price = l0_penalty(self.config, n_active.to(theta) / batch, penalty)
         self.grad = (theta * pulled + crowd * (price / batch)) * theta / -self.config.bandwidth
         return added
 
 
 def l0_penalty(
-    config: SAEConfig, l0: Float[Tensor, ""], share: float
+    config: SAEConfig, l0: Float[Tensor, ""], share: float | int
 ) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
     """Return what L0 adds to the loss, and the derivative of that by L0."""
     weight = share * config.l0
@@ -174,7 +190,7 @@ def l0_penalty(
     return weight * off.square(), 2 * weight * off / config.target_l0
 
 
-def rule_of(config: SAEConfig, log_threshold: Float[Tensor, " d_sae"] | None) -> TopK:
+def rule_of(config: SAEConfig, log_threshold: Float[Tensor, " d_sae"] | None) -> Rule:
     """Return the rule of an architecture."""
     if config.architecture == "jumprelu":
         return JumpReLU(config, log_threshold)

@@ -41,7 +41,7 @@ class Run:
         seen: what the last step saw.
     """
 
-    def __init__(self, config: SAEConfig, weights: Weights, scale: float) -> None:
+    def __init__(self, config: SAEConfig, weights: Weights, scale: float | int) -> None:
         self.config, self.weights, self.scale = config, weights, scale
         self.rule = rule_of(config, weights.log_threshold)
         self.step = 0

@@ -38,7 +38,7 @@ def geometric_median(x: Float[Tensor, "token d_in"]) -> Float[Tensor, " d_in"]:
 
 def first_weights(
     config: SAEConfig, batches: Sequence[Float[Tensor, "batch d_in"]]
-) -> tuple[Weights, float]:
+) -> tuple[Weights, float | int]:
     """Return weights to start from, and the scale of the activations.
 
     Args:

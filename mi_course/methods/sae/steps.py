@@ -19,6 +19,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
+from mi_course.methods.sae.rules import Rule
 from mi_course.methods.sae.sparse import Codes
 
 __all__ = ["Seen", "Weights", "add_auxiliary", "nested_step", "sparse_step", "square"]
@@ -66,7 +67,11 @@ class Seen:
 
 
 def sparse_step(
-    weights: Weights, codes: Codes, rule, xc: Float[Tensor, "batch d_in"], penalty: float
+    weights: Weights,
+    codes: Codes,
+    rule: Rule,
+    xc: Float[Tensor, "batch d_in"],
+    penalty: float | int,
 ) -> tuple[Weights, Seen]:
     """Return the gradients of the loss, and what was seen.
 
@@ -89,7 +94,7 @@ def sparse_step(
 def nested_step(
     weights: Weights,
     codes: Codes,
-    rule,
+    rule: Rule,
     xc: Float[Tensor, "batch d_in"],
     widths: tuple[int, ...],
 ) -> tuple[Weights, Seen]:
@@ -131,7 +136,7 @@ def add_auxiliary(
     seen: Seen,
     dead: Bool[Tensor, " d_sae"],
     k: int,
-    weight: float,
+    weight: float | int,
 ) -> Seen:
     """Let dead latents write what the others left, and add their gradients to the others' in place.
 

@@ -32,6 +32,10 @@ SHARES = {
     ),
 }
 GREY = "#999999"
+MEAN = {"color": GREY, "dash": "dot", "width": 2}
+# Long names to the left of the axis would push a title that starts at the axis out of the figure.
+LEFT = {"x": 0.015, "xref": "container"}
+L0_TICKS = [n * 10**power for power in range(5) for n in (1, 2, 5)]
 BESIDE = {"orientation": "v", "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"}
 
 
@@ -61,6 +65,7 @@ def plot_frontier(*scores: ReconstructionScores, title: str | None = None) -> go
             hovertemplate=f"{each.name}: L0 %{{x:.1f}}, FVU %{{y:.3f}}<extra></extra>",
         )
     figure.update_xaxes(title="L0: features active on a token (log scale)", type="log")
+    figure.update_xaxes(tickvals=L0_TICKS)
     figure.update_yaxes(title="FVU: fraction of variance unexplained", rangemode="tozero")
     first = scores[0]
     return frame(
@@ -74,12 +79,15 @@ def plot_frontier(*scores: ReconstructionScores, title: str | None = None) -> go
     ).update_layout(legend=BESIDE)
 
 
-def plot_splice_losses(*losses: SpliceLosses, names: list[str] | None = None) -> go.Figure:
+def plot_splice_losses(
+    *losses: SpliceLosses, names: list[str] | None = None, title: str | None = None
+) -> go.Figure:
     """Return the model's loss with reconstructions in place, between its own and the mean's.
 
     Args:
         *losses: of one hook, one for each dictionary.
-        names: of the dictionaries; "reconstruction" for a single one when None.
+        names: of the dictionaries; "the reconstruction" for a single one when None.
+        title: the claim; by default the first one's perplexity and loss recovered.
 
     Returns:
         A figure; a black dashed line is the model itself, a grey dotted one the mean activation.
@@ -88,36 +96,36 @@ def plot_splice_losses(*losses: SpliceLosses, names: list[str] | None = None) ->
         ValueError: nothing to plot, or names that are not one for each.
     """
     _some(losses)
-    called = names or (["reconstruction"] if len(losses) == 1 else [])
+    called = names or (["the reconstruction"] if len(losses) == 1 else [])
     if len(called) != len(losses):
         raise ValueError(f"expected {len(losses)} names, got {names}")
     figure = go.Figure(
         go.Bar(
-            x=called,
-            y=[each.spliced for each in losses],
+            y=called,
+            x=[each.spliced for each in losses],
+            orientation="h",
             text=[f"{each.spliced:.2f} (KL {each.kl:.2f})" for each in losses],
             textposition="outside",
-            cliponaxis=False,
             marker={"color": COLOURS[0]},
         )
     )
-    first, worst = losses[0], max(losses, key=lambda each: each.spliced)
-    figure.add_hline(y=first.clean, line=TRUTH, annotation={"text": "the model itself"})
-    figure.add_hline(
-        y=first.averaged,
-        line={"color": GREY, "dash": "dot", "width": 2},
-        annotation={"text": "the mean in its place"},
-    )
-    figure.update_yaxes(title="mean loss (nats)", rangemode="tozero")
-    before, after = worst.perplexities
-    return frame(
+    first = losses[0]
+    marks = {"the model": (first.clean, TRUTH), "the mean": (first.averaged, MEAN)}
+    for text, (loss, line) in marks.items():
+        figure.add_vline(x=loss, line=line, annotation={"text": text, "yanchor": "bottom"})
+    figure.update_xaxes(title="mean loss (nats)", range=[0, 1.15 * first.averaged])
+    figure.update_yaxes(autorange="reversed")
+    before, after = first.perplexities
+    framed = frame(
         figure,
-        title=f"Spliced in, {called[losses.index(worst)]} takes perplexity from {before:.2f} to "
-        f"{after:.2f} and recovers {worst.recovered:.0%} of the loss",
+        title=title
+        or f"Spliced in, {called[0]} takes perplexity from {before:.2f} to {after:.2f} and "
+        f"recovers {first.recovered:.0%} of the loss",
         summary=" ".join(each.summary() for each in losses),
-        width=max(520, 160 + 120 * len(losses)),
-        height=340,
+        width=720,
+        height=110 + 34 * len(losses),
     )
+    return framed.update_layout(title=LEFT, margin={"t": framed.layout.margin.t + 20})
 
 
 def plot_label_scores(
@@ -170,7 +178,7 @@ def plot_label_scores(
         summary=summary,
         width=720,
         height=90 + 17 * len(order),
-    )
+    ).update_layout(title=LEFT)
 
 
 def plot_interpretability(*scores: Interpretability, title: str | None = None) -> go.Figure:
@@ -246,7 +254,7 @@ def plot_sae_scores(*scores: SAEScores, title: str | None = None) -> go.Figure:
         summary=" ".join(each.summary() for each in scores),
         width=720,
         height=120 + len(SHARES) * (16 + 16 * len(scores)),
-    )
+    ).update_layout(title=LEFT)
 
 
 def marker(i: int, size: int) -> dict[str, str | int]:

@@ -2,6 +2,7 @@
 
 import plotly.graph_objects as go
 
+from mi_course.plots.sae import LEFT
 from mi_course.plots.style import COLOURS, PROBABILITY, frame
 from mi_course.results import Absorption, Matching, Splitting, Stability
 
@@ -145,4 +146,4 @@ def plot_absorption(found: Absorption, *, title: str | None = None) -> go.Figure
         summary=found.summary(),
         width=720,
         height=120 + 44 * max(len(names), 1),
-    )
+    ).update_layout(title=LEFT)

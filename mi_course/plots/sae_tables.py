@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.sae import BESIDE, marker
+from mi_course.plots.sae import BESIDE, LEFT, marker
 from mi_course.plots.style import COLOURS, frame
 from mi_course.results import DictionaryTable, MomentCorrelations
 
@@ -49,7 +49,7 @@ def plot_dictionary_table(table: DictionaryTable, *, title: str | None = None) -
         width=800,
         height=120 + 34 * len(table.names),
     )
-    return framed.update_layout(margin={"t": framed.layout.margin.t + 30})
+    return framed.update_layout(title=LEFT, margin={"t": framed.layout.margin.t + 30})
 
 
 def plot_moment_correlations(found: MomentCorrelations, *, title: str | None = None) -> go.Figure:

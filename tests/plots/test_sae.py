@@ -77,10 +77,10 @@ def test_dictionaries_stand_at_their_l0_and_fvu():
         plot_frontier()
 
 
-def test_the_model_itself_is_a_dashed_line_below_the_spliced_loss():
+def test_the_model_itself_is_a_dashed_line_before_the_spliced_loss():
     figure = plot_splice_losses(LOSSES)
-    assert tuple(figure.data[0].y) == (1.5,)
-    assert [shape.y0 for shape in figure.layout.shapes] == [1.0, 6.0]
+    assert tuple(figure.data[0].x) == (1.5,)
+    assert [shape.x0 for shape in figure.layout.shapes] == [1.0, 6.0]
     assert figure.layout.shapes[0].line.dash == "dash"
     assert "perplexity from 2.72 to 4.48 and recovers 90% of the loss" in words(figure)
     with pytest.raises(ValueError, match="expected 2 names"):

@@ -88,7 +88,8 @@ def most_absorbed(
         dictionary: any dictionary.
         data: activations with labels.
         scores: of this dictionary, from `label_f1`.
-        labels: as "collection: label"; all of them when None.
+        labels: as "collection: label", such as `scores.above(0.5)`: what no latent tells is split
+            rather than absorbed; all labels when None.
         precision: fraction of an absorbing latent's active tokens that have the label, at least.
         k: absorbing latents that are told at most.
         chunk: tokens that are encoded at a time.

@@ -51,7 +51,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_stability",
         ],
         "sae_tables": ["plot_dictionary_table", "plot_moment_correlations"],
+        "sae_circuits": ["plot_feature_tree", "plot_patching_curves"],
         "sae_features": ["plot_feature_page"],
+        "sae_interventions": [
+            "plot_ablation_size",
+            "plot_latent_ablation",
+            "plot_latent_steering",
+        ],
         "showing": ["show", "summary"],
         "superposition": [
             "plot_dimensionality",

@@ -12,14 +12,15 @@ from mi_course.results.checks import finite, labelled, within
 class PatchingCurve:
     """How close a run comes to another one when more and more features are copied from it.
 
-    Means over prompts that had no say in the order of the features.
+    Means over prompts; where they share one order of features, they had no say in it.
 
     Attributes:
         kl: KL(target run || patched run) in nats at the prompt's end.
         magnitude: length of the edit, all its positions together.
         flipped: fraction of prompts in which the target run's answer beats the other one.
         numbers: how many features were copied.
-        features: all features that differ, in the order in which they are copied.
+        features: all features that differ, in the order in which they are copied; empty where
+            each prompt has an order of its own.
         dictionary: their dictionary's name.
         hook: where they were copied.
         order: by what they were ordered, such as "effect".

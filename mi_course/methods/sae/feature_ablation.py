@@ -9,35 +9,37 @@ changes tokens that have nothing to do with the latent. Source: [Cunningham23], 
 In go a bridge, tokens, a hook and a dictionary; out come `LatentAblations`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
 import torch
-from einops import einsum, rearrange
+from einops import einsum, rearrange, repeat
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.activations import device_of, edit, record
+from mi_course.activations import Edit, device_of, record
+from mi_course.methods.lens.reading import final_point, unembed
 from mi_course.methods.sae.activity import fits
 from mi_course.methods.sae.dictionary import Dictionary
 from mi_course.methods.sae.latent_edits import known_latents, latent_vectors
-from mi_course.metrics import cross_entropy_by_position, kl_divergence
 from mi_course.results import LatentAblations
 
 __all__ = ["ablation_effects"]
 
 
 class _Whole(NamedTuple):
-    """The untouched run."""
+    """The untouched run; a token is one that counts, numbered through all rows."""
 
     tokens: Int[Tensor, "row pos"]
     counted: Bool[Tensor, "row pos"]
+    number: Int[Tensor, "row pos"]  # of the token
+    follows: Int[Tensor, " token"]  # the id that comes next, -1 where it does not count
     x: Float[Tensor, "row pos d_in"]
     acts: Float[Tensor, "row pos latent"]  # of the chosen latents, 0 where a token does not count
-    logits: Float[Tensor, "row pos d_vocab"]
+    log_probs: Float[Tensor, "token d_vocab"]
 
 
 @torch.no_grad()
@@ -80,12 +82,11 @@ def ablation_effects(
         raise ValueError(f"expected latents active in these texts, got {silent}, try other texts")
     ways = _ways(dictionary, latents, n_random, seed)
     found = _Sums.zeros(ways, whole)
-    runs = [(row, i) for i in range(len(latents)) for row in _rows(whole, i)]
-    runs = torch.tensor([(row, i, way) for row, i in runs for way in range(ways.shape[1])])
-    for some in tqdm(runs.to(ways.device).split(chunk), "ablating", leave=False, disable=None):
-        edits = {hook: partial(_without, taken=_taken(whole, ways, some))}
-        logits = edit(model, whole.tokens[some[:, 0]], edits)
-        found.add(whole, some, logits)
+    runs = _runs(whole, ways.shape[1])
+    for some in tqdm(runs.split(chunk), "ablating", leave=False, disable=None):
+        rows, here = _cut(whole, some[:, 0])
+        change = partial(_without, taken=_taken(whole, ways, some)[:, : rows.shape[1]])
+        found.add(whole, some, _log_probs(model, rows, here, {hook: change}))
     return _result(model, dictionary, tuple(latents), whole, found)
 
 
@@ -105,16 +106,47 @@ def _whole(
     fits(dictionary, x, hook)
     acts = torch.cat([dictionary.encode(rows)[..., list(latents)] for rows in x.split(chunk)])
     acts = acts * rearrange(counted, "row pos -> row pos 1")
-    return _Whole(tokens, counted, x, acts, edit(model, tokens, {}, batch_size=chunk))
+    number = counted.flatten().cumsum(0).reshape(counted.shape) - 1
+    after = torch.where(counted[:, 1:], tokens[:, 1:], -1)
+    follows = torch.nn.functional.pad(after, (0, 1), value=-1)[counted]
+    parts = zip(tokens.split(chunk), counted.split(chunk), strict=True)
+    log_probs = torch.cat([_log_probs(model, rows, here, {}) for rows, here in parts])
+    return _Whole(tokens, counted, number, follows, x, acts, log_probs)
+
+
+def _log_probs(
+    model: TransformerBridge,
+    rows: Int[Tensor, "row pos"],
+    here: Bool[Tensor, "row pos"],
+    edits: Mapping[str, Edit],
+) -> Float[Tensor, "token d_vocab"]:
+    """Return the predictions at the tokens that count; no other is unembedded."""
+    last = final_point(model)
+    resid = record(model, rows, last, edits=edits)[last][here]
+    return unembed(model, resid).float().log_softmax(dim=-1)
+
+
+def _runs(whole: _Whole, n_ways: int) -> Int[Tensor, "run 3"]:
+    """Return (row, latent, way) of every experiment, short rows first so that little is padded."""
+    active = (whole.acts != 0).any(1).nonzero()
+    lengths = (whole.counted * torch.arange(1, whole.counted.shape[1] + 1).to(active)).amax(1)
+    active = active[lengths[active[:, 0]].argsort(stable=True)]
+    ways = torch.arange(n_ways, device=active.device)
+    pairs = repeat(active, "pair two -> (pair way) two", way=n_ways)
+    return torch.cat([pairs, repeat(ways, "way -> (pair way) 1", pair=len(active))], dim=1)
+
+
+def _cut(
+    whole: _Whole, row: Int[Tensor, " run"]
+) -> tuple[Int[Tensor, "run short"], Bool[Tensor, "run short"]]:
+    """Return some rows and what counts in them, without the padding behind."""
+    here = whole.counted[row]
+    end = int(here.any(0).nonzero().max()) + 1
+    return whole.tokens[row, :end], here[:, :end]
 
 
 def _n_active(whole: _Whole) -> Int[Tensor, " latent"]:
     return (whole.acts != 0).sum(dim=(0, 1))
-
-
-def _rows(whole: _Whole, i: int) -> list[int]:
-    """Return the rows in which a latent is active."""
-    return (whole.acts[..., i] != 0).any(1).nonzero().flatten().tolist()
 
 
 def _ways(
@@ -155,34 +187,43 @@ class _Sums(NamedTuple):
     """Sums over tokens, for each latent and way."""
 
     change: Float[Tensor, "latent d_vocab"]
-    active: Float[Tensor, "latent way measure"]  # KL, loss
-    elsewhere: Float[Tensor, "latent way"]  # KL
+    kl: Float[Tensor, "latent way"]
+    kl_elsewhere: Float[Tensor, "latent way"]
+    loss: Float[Tensor, "latent way"]
     n_elsewhere: Int[Tensor, " latent"]
     n_predicted: Int[Tensor, " latent"]
 
     @classmethod
     def zeros(cls, ways: Tensor, whole: _Whole) -> "_Sums":
         n, n_ways, _ = ways.shape
-        new = whole.logits.new_zeros
+        new = whole.log_probs.new_zeros
+        sums = (new(n, n_ways) for _ in range(3))
         counts = torch.zeros(2, n, dtype=torch.long, device=ways.device)
-        return cls(new(n, whole.logits.shape[-1]), new(n, n_ways, 2), new(n, n_ways), *counts)
+        return cls(new(n, whole.log_probs.shape[1]), *sums, *counts)
 
-    def add(self, whole: _Whole, runs: Int[Tensor, "run 3"], logits: Tensor) -> None:
-        row, i, way = runs.T
-        before, tokens = whole.logits[row], whole.tokens[row]
-        active = whole.acts[row, :, i] != 0
-        elsewhere = whole.counted[row] & ~active
-        kl = kl_divergence(before, logits)
-        rise = cross_entropy_by_position(logits, tokens) - cross_entropy_by_position(before, tokens)
-        scored = active[:, :-1] & whole.counted[row][:, 1:]
-        measured = torch.stack([(kl * active).sum(1), (rise * scored).sum(1)], dim=1)
-        self.active.index_put_((i, way), measured, accumulate=True)
-        self.elsewhere.index_put_((i, way), (kl * elsewhere).sum(1), accumulate=True)
+    def add(
+        self, whole: _Whole, runs: Int[Tensor, "run 3"], after: Float[Tensor, "one d_vocab"]
+    ) -> None:
+        """Add experiments, whose predictions are given token after token."""
+        here = whole.counted[runs[:, 0]]
+        _, i, way = repeat(runs, "run three -> three run pos", pos=here.shape[1])[:, here]
+        token = whole.number[runs[:, 0]][here]
+        active = whole.acts[runs[:, 0]][here].gather(1, i[:, None])[:, 0] != 0
+        before, follows = whole.log_probs[token], whole.follows[token]
+        kl = (before.exp() * (before - after)).sum(1)
+        scored = active & (follows >= 0)
+        rise = (before - after).gather(1, follows.clamp(min=0)[:, None])[:, 0]
+        for total, values in (
+            (self.kl, kl * active),
+            (self.kl_elsewhere, kl * ~active),
+            (self.loss, rise * scored),
+        ):
+            total.index_put_((i, way), values, accumulate=True)
         own = way == 0
-        moved = (logits - before)[own] * active[own][..., None]
-        self.change.index_add_(0, i[own], moved.sum(1))
-        self.n_elsewhere.index_add_(0, i[own], elsewhere[own].sum(1))
-        self.n_predicted.index_add_(0, i[own], scored[own].sum(1))
+        moved = own & active
+        self.change.index_add_(0, i[moved], (after - before)[moved])
+        self.n_elsewhere.index_add_(0, i[own], (~active[own]).long())
+        self.n_predicted.index_add_(0, i[own], scored[own].long())
 
 
 def _result(
@@ -194,9 +235,9 @@ def _result(
 ) -> LatentAblations:
     n = _n_active(whole)
     change = found.change / n[:, None]
-    kl = (found.active[..., 0] / n[:, None]).cpu()
-    loss = (found.active[..., 1] / found.n_predicted.clamp(min=1)[:, None]).cpu()
-    elsewhere = (found.elsewhere / found.n_elsewhere.clamp(min=1)[:, None]).cpu()
+    kl = (found.kl / n[:, None]).cpu()
+    elsewhere = (found.kl_elsewhere / found.n_elsewhere.clamp(min=1)[:, None]).cpu()
+    loss = (found.loss / found.n_predicted.clamp(min=1)[:, None]).cpu()
     said = () if model.tokenizer is None else range(change.shape[1])
     return LatentAblations(
         change=(change - change.mean(dim=1, keepdim=True)).cpu(),

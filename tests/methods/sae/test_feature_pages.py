@@ -6,7 +6,7 @@ from mi_course.methods.probing.fingerprint import neuron_logit_effect
 from mi_course.methods.probing.texts import town_texts
 from mi_course.methods.sae.activity import latent_activity
 from mi_course.methods.sae.dictionary import SAE
-from mi_course.methods.sae.feature_page import (
+from mi_course.methods.sae.feature_pages import (
     activation_histogram,
     feature_page,
     in_stream,

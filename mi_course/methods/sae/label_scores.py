@@ -78,8 +78,9 @@ def label_f1(
     fitted, level = chosen.f1().max(dim=1)
     gain = (fitted - chosen.blind()) / (1 - chosen.blind()).clamp(min=1e-6)
     best = fitted.argmax(dim=0)
-    at = level[best, torch.arange(len(best), device=best.device)]
-    hits, said = judged.hits[best, at, torch.arange(len(best))], judged.said[best, at]
+    column = torch.arange(len(best), device=best.device)
+    at = level[best, column]
+    hits, said = judged.hits[best, at, column], judged.said[best, at]
     matrix = judged.f1().gather(1, level[:, None])[:, 0]
     return LabelScores(
         matrix=matrix.cpu(),

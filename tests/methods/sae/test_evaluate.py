@@ -122,6 +122,15 @@ def test_correlations_with_moments_are_those_of_scipy(scores):
     )
 
 
+def test_other_architectures_are_evaluated_too(random_neox):
+    hook = "blocks.1.mlp.hook_out"
+    data = labelled_activations(random_neox, hook, n_documents=30, context=40, least=5)
+    found = evaluate_sae(random_neox, neurons(data.x), data, n_latents=4, splice_documents=3)
+    assert found.splice.spliced == pytest.approx(found.splice.clean, abs=1e-4)
+    assert found.splice.hook == hook
+    assert len(found.interpretability.latents) == 4
+
+
 def test_bad_input_is_refused(town, data):
     bare = LabelledActivations(data.x, data.labels, data.names, data.document, data.token_ids)
     with pytest.raises(ValueError, match="a model's texts"):

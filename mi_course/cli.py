@@ -103,11 +103,16 @@ def train(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     resume: Annotated[bool, typer.Option(help="Go on from where a killed run stopped.")] = True,
 ) -> None:
-    """Train an embedded model, or the `lenses` on them, and write weights and card."""
+    """Train an embedded model, or the `lenses` or `saes` on them, and write weights and card."""
     if name == "lenses":
         from mi_course.methods.lens.shipped import train_shipped
 
         typer.echo(f"wrote {train_shipped(device=device)}")
+        return
+    if name == "saes":
+        from mi_course.methods.sae.shipped import train_shipped_saes
+
+        typer.echo(f"wrote {train_shipped_saes(device=device)}")
         return
     from mi_course.models.training import train as train_model
 

@@ -58,10 +58,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "planted": ["PlantedStream", "planted_dictionary", "planted_stream"],
         "reconstruction": ["reconstruction_scores"],
         "saelens": ["load_saelens"],
+        "shipped": ["load_town_sae", "shipped_saes"],
         "splice": ["splice_edit", "splice_losses"],
         "splitting": ["feature_splitting"],
         "steering": ["continuations", "latent_steering", "token_ids"],
         "stream": ["ActivationStream", "ShuffledActivations", "activation_stream"],
+        "text_scores": ["mean_codes", "text_label_f1"],
         "training": ["SAETraining", "train_sae"],
     },
 )

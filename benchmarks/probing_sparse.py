@@ -27,7 +27,7 @@ from torch import Tensor
 from mi_course.methods.probing.information import mutual_information
 from mi_course.methods.probing.optimal import optimal_sparse_probe
 from mi_course.methods.probing.subsets import examples, fit_subsets
-from mi_course.methods.probing.table import collection_table
+from mi_course.methods.probing.ten_collections import collection_table
 from mi_course.models import load
 from mi_course.results.sparse_probing import PUBLISHED_F1, PUBLISHED_SECONDS
 

@@ -81,7 +81,7 @@ class OptimalProbe:
         n_neurons: among how many neurons the probe is optimal.
         nodes: parts of the search that were looked at.
         fitted: probes that were fitted because no bound ruled them out.
-        seconds: wall-clock time.
+        seconds: of work of the thread that searched; waiting for a busy machine does not count.
         penalty: strength of the ridge penalty; the bias is free.
     """
 
@@ -138,8 +138,8 @@ class SparseTable:
         methods: names of the second axis: how neurons were chosen.
         ks: numbers of neurons.
         n_probes: features times layers, by collection.
-        seconds: mean time to choose neurons for one feature and layer, by method; for one k where
-            each k is a search of its own.
+        seconds: of work to choose neurons for one feature and layer, the mean, by method; for one
+            k where each k is a search of its own.
         proven: share of the "optimal" probes that are, by collection and k; NaN without them.
         candidates: neurons of highest F-statistic among which they are.
     """

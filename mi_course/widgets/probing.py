@@ -13,7 +13,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.methods.probing import collect, k_sparse_probes
 from mi_course.methods.probing.by_feature import FeatureProbes
-from mi_course.methods.probing.table import AGGREGATION, judged_features
+from mi_course.methods.probing.ten_collections import AGGREGATION, judged_features
 from mi_course.plots import plot_feature_scores
 from mi_course.results import ProbeData
 from mi_course.results.neurons import neuron_name

@@ -5,21 +5,18 @@ neurons, chosen by each method on some documents and judged on others. Both clas
 weigh alike, in the fit and in F1, which is then 2/3 for always saying yes. "optimal" is the probe
 of least loss among the neurons of highest F-statistic (`optimal`), proven where time allowed.
 
-Source: [Gurnee23], table 2 (collections) and the appendix's table of methods. In go a bridge, or
-activations with labels; out comes a `SparseTable`.
+Source: [Gurnee23], the appendix's table of methods. In go activations with labels; out comes a
+`SparseTable`. `ten_collections` gathers those of the paper.
 """
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.methods.probing.dataset import collect
 from mi_course.methods.probing.optimal import optimal_sparse_probe
 from mi_course.methods.probing.rankings import RANKINGS, f_statistic
 from mi_course.methods.probing.scores import classification_scores
@@ -27,7 +24,7 @@ from mi_course.methods.probing.splits import split
 from mi_course.methods.probing.subsets import examples, fit_subsets
 from mi_course.results import ProbeData, SparseTable
 
-__all__ = ["AGGREGATION", "METHODS", "collection_table", "judged_features", "sparse_table"]
+__all__ = ["METHODS", "sparse_table"]
 
 OPTIMAL = "optimal"
 METHODS = (
@@ -38,29 +35,10 @@ METHODS = (
     "mutual information",
     OPTIMAL,
 )
-# The ten collections of the paper (the facts about a person are five questions), and what is read
-# of an example's tokens: each one, their mean, or the last one.
-AGGREGATION: dict[str, str] = {
-    "part_of_speech": "token",
-    "dependency": "token",
-    "morphology": "token",
-    "code_language": "mean",
-    "natural_language": "mean",
-    "text_feature": "token",
-    "subset": "mean",
-    "compound": "last",
-    "latex": "token",
-    "person_gender": "last",
-    "person_alive": "last",
-    "person_occupation": "last",
-    "person_sport": "last",
-    "person_party": "last",
-}
-LEAST, LEAST_GROUPS = 10, 4  # that must have a label, and lack it, for it to be judged
 
 
 def sparse_table(
-    data: Mapping[str, ProbeData],
+    data: Mapping[str, ProbeData | Sequence[ProbeData]],
     *,
     ks: Sequence[int] = range(1, 9),
     methods: Sequence[str] = METHODS,
@@ -72,7 +50,8 @@ def sparse_table(
     """Return the held-out F1 of probes on k neurons, by collection, method and k.
 
     Args:
-        data: activations with labels, by collection.
+        data: activations with labels, by collection; several where features of one collection
+            have examples of their own.
         ks: how many neurons.
         methods: keys of `RANKINGS`, and "optimal".
         penalty: ridge strength on the sum of losses.
@@ -93,13 +72,16 @@ def sparse_table(
     plan = _Plan(tuple(ks), tuple(methods), penalty, candidates, seconds)
     spent = torch.zeros(len(methods))
     f1, proven = [], []
+    counts = []
     for probed in data.values():
-        train, test = split(probed, seed=seed)
-        sides = probed.take(train), probed.take(test)
-        cells = [plan.layer(*sides, layer, spent) for layer in range(len(probed.layers))]
-        f1.append(torch.stack([cell[0] for cell in cells]).mean(0))
-        proven.append(torch.stack([cell[1] for cell in cells]).mean(0))
-    counts = [d.labels.shape[1] * len(d.layers) for d in data.values()]
+        cells = []
+        for part in (probed,) if isinstance(probed, ProbeData) else probed:
+            train, test = split(part, seed=seed)
+            sides = part.take(train), part.take(test)
+            cells += [plan.layer(*sides, layer, spent) for layer in range(len(part.layers))]
+        f1.append(torch.cat([cell[0] for cell in cells]).mean(0))
+        proven.append(torch.cat([cell[1] for cell in cells]).mean(0))
+        counts.append(sum(len(cell[0]) for cell in cells))
     return SparseTable(
         f1=torch.stack(f1),
         collections=tuple(data),
@@ -123,8 +105,8 @@ class _Plan(NamedTuple):
 
     def layer(
         self, train: ProbeData, test: ProbeData, layer: int, spent: Float[Tensor, " method"]
-    ) -> tuple[Float[Tensor, "method k"], Float[Tensor, " k"]]:
-        """Return the mean F1 and how often "optimal" was; add the seconds to those spent."""
+    ) -> tuple[Float[Tensor, "feature method k"], Float[Tensor, "feature k"]]:
+        """Return F1 and whether "optimal" is proven; add the seconds to those spent."""
         x, y = train.activations[layer], train.labels
         k_most = max(self.ks)
         if not 1 <= min(self.ks) <= k_most <= x.shape[1]:
@@ -132,20 +114,20 @@ class _Plan(NamedTuple):
         chosen = torch.zeros(len(self.methods), y.shape[1], len(self.ks), k_most, dtype=torch.long)
         proven = torch.full((y.shape[1], len(self.ks)), float("nan"))
         for at, method in enumerate(self.methods):
-            start = time.perf_counter()
+            start = time.thread_time()
             if method == OPTIMAL:
                 chosen[at], proven = self._optimal(x, y, k_most)
             else:
                 order = RANKINGS[method](x, y).topk(k_most, dim=1).indices
                 chosen[at] = order[:, None].cpu()
             share = len(self.ks) if method == OPTIMAL else 1
-            spent[at] += (time.perf_counter() - start) / share
+            spent[at] += (time.thread_time() - start) / share
         sides = (x, test.activations[layer])
         f1 = [
             self._f1(sides, y[:, f], test.labels[:, f], chosen[:, f].to(x.device))
             for f in range(y.shape[1])
         ]
-        return torch.stack(f1).mean(0), proven.mean(0)
+        return torch.stack(f1), proven
 
     def _optimal(
         self, x: Float[Tensor, "example neuron"], y: Bool[Tensor, "example feature"], k_most: int
@@ -185,92 +167,3 @@ class _Plan(NamedTuple):
             said = (read * fit.weight).sum(2).T + fit.bias[:, None] > 0
             scores.append(classification_scores(said, y_test, counted=counted).f1)
         return torch.stack(scores, dim=1).cpu()
-
-
-def collection_table(
-    model: TransformerBridge,
-    *,
-    collections: Sequence[str] = tuple(AGGREGATION),
-    hook: str = "mlp_post",
-    layers: Sequence[int] | None = None,
-    n_documents: int = 400,
-    per_label: int = 200,
-    ks: Sequence[int] = range(1, 9),
-    methods: Sequence[str] = METHODS,
-    penalty: float | int = 1.0,
-    candidates: int = 50,
-    seconds: float | int = 1.0,
-    seed: int = 0,
-) -> SparseTable:
-    """Return the table for collections of the town.
-
-    Args:
-        model: any bridge with a fast tokenizer.
-        collections: keys of `AGGREGATION`: the ten of the paper.
-        hook: a key of `dataset.HOOKS`.
-        layers: all of them when None.
-        n_documents: documents that are read, for each collection.
-        per_label: most examples of each label.
-        ks: how many neurons.
-        methods: keys of `RANKINGS`, and "optimal".
-        penalty: ridge strength on the sum of losses.
-        candidates: neurons of highest F-statistic among which "optimal" searches.
-        seconds: limit of each such search.
-        seed: of documents and divisions.
-
-    Returns:
-        The table; labels that too few documents have are left out.
-
-    Raises:
-        ValueError: an unknown collection, hook or method, a layer or k out of range.
-    """
-    if unknown := set(collections) - set(AGGREGATION):
-        raise ValueError(f"expected collections of {list(AGGREGATION)}, got {sorted(unknown)}")
-    data = {
-        name: judged_features(
-            collect(
-                model,
-                name,
-                hook=hook,
-                layers=layers,
-                aggregation=AGGREGATION[name],
-                n_documents=n_documents,
-                per_label=per_label,
-                seed=seed,
-            )
-        )
-        for name in collections
-    }
-    return sparse_table(
-        data,
-        ks=ks,
-        methods=methods,
-        penalty=penalty,
-        candidates=candidates,
-        seconds=seconds,
-        seed=seed,
-    )
-
-
-def judged_features(data: ProbeData) -> ProbeData:
-    """Return the data with those features that enough examples and groups have, and lack.
-
-    Raises:
-        ValueError: no feature is left.
-    """
-    _, group = data.groups.unique(return_inverse=True)
-    keep = []
-    for f, truth in enumerate(data.labels.T):
-        sides = (truth, ~truth)
-        examples_ = min(int(side.sum()) for side in sides)
-        groups = min(len(group[side].unique()) for side in sides)
-        if examples_ >= LEAST and groups >= LEAST_GROUPS:
-            keep.append(f)
-    if not keep:
-        raise ValueError(
-            f"expected a feature of {data.collection} that at least {LEAST} examples in "
-            f"{LEAST_GROUPS} groups have and as many lack, got none, try more documents"
-        )
-    return replace(
-        data, labels=data.labels[:, keep], features=tuple(data.features[f] for f in keep)
-    )

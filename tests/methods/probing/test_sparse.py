@@ -9,7 +9,7 @@ from mi_course.methods.probing.rankings import f_statistic
 from mi_course.methods.probing.sparse import k_sparse_probe, probe_on
 from mi_course.methods.probing.splits import split
 from mi_course.methods.probing.subsets import examples, fit_subsets
-from mi_course.methods.probing.table import METHODS, collection_table, judged_features, sparse_table
+from mi_course.methods.probing.table import METHODS, sparse_table
 from mi_course.results import ProbeData
 
 
@@ -121,28 +121,15 @@ def test_the_published_figures_stand_beside_ours():
     assert statistic["k = 4"] == pytest.approx(float(table.mean[1, 1]), abs=1e-3)
 
 
-def test_rare_labels_are_left_out():
-    data = probe_data(n=90)
-    labels = data.labels.clone()
-    labels[:, 1] = torch.arange(90) < 5
-    rare = ProbeData.from_tensors(data.activations, labels, groups=data.groups)
-    assert judged_features(rare).features == ("feature 0",)
-    with pytest.raises(ValueError, match="expected a feature"):
-        judged_features(ProbeData.from_tensors(data.activations, labels[:, 1:]))
-
-
-def test_the_table_reads_a_model(town):
-    table = collection_table(
-        town,
-        collections=("natural_language",),
-        layers=[1],
-        n_documents=60,
-        per_label=30,
-        ks=(1, 2),
-        methods=("random", "F-statistic"),
-    )
-    assert table.collections == ("natural_language",)
-    assert (table.f1[0, 1] >= table.f1[0, 0]).all()
+def test_parts_with_features_of_their_own_count_as_one_collection():
+    data = probe_data(n=200)
+    options = {"ks": (1, 3), "methods": ("F-statistic", "optimal"), "candidates": 6}
+    parts = [data.only(name) for name in data.features]
+    apart = [sparse_table({"planted": part}, **options) for part in parts]
+    together = sparse_table({"planted": parts}, **options)
+    torch.testing.assert_close(together.f1, torch.stack([table.f1 for table in apart]).mean(0))
+    assert together.n_probes == (4,)
+    assert (together.proven == 1).all()
 
 
 def test_bad_input_is_refused():

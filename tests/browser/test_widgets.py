@@ -42,6 +42,14 @@ text = "One day, Aaron and Judith had a long talk"
 LensBrowser(load("town"), text, load_translators("town"))
 """
 
+PROBES = """
+from mi_course.models import load
+from mi_course.widgets import ProbeBrowser
+
+collections = ["natural_language", "text_feature"]
+ProbeBrowser(load("town"), collections, layer=2, n_documents=60)
+"""
+
 # What the figures of the page show, as text: changes when a plot is drawn with other numbers.
 FIGURES = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(
   plot => [plot.layout?.title?.text, (plot.calcdata || []).map(
@@ -52,6 +60,7 @@ KERNEL_IDLE = """() => {
   return panel?.sessionContext?.session?.kernel?.status === 'idle';
 }"""
 SLIDER = ".jp-OutputArea .noUi-handle"
+DROPDOWN = ".jp-OutputArea .widget-dropdown select"
 LAST_CELL_RAN = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets;
   const code = cells.map(cell => cell.model).filter(model => model.type === 'code');
@@ -103,6 +112,16 @@ def move_slider(visit, name: str) -> None:
         visit.screenshot(f"{name}-after")
 
 
+def choose(visit, place: int, option: str, name: str) -> None:
+    """Choose an option of one of the page's dropdowns and wait for another figure."""
+    page = visit.page
+    before = page.evaluate(FIGURES)
+    page.locator(DROPDOWN).nth(place).select_option(option)
+    page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
+    page.wait_for_timeout(500)
+    visit.screenshot(name)
+
+
 def drawn_views(visit, name: str) -> list[str]:
     """The text of each CircuitsVis view once all have drawn themselves."""
     page = visit.page
@@ -135,6 +154,20 @@ def test_the_slider_of_the_lens_browser_recolours_its_grid_offline(lab, visit, t
     run_notebook(visit, lab.open(written(tmp_path / "lens.ipynb", LENS)))
     move_slider(visit, "lens")
     assert visit.page.get_by_text("right token").count() > 0
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.needs_browser
+def test_slider_and_dropdowns_of_the_probe_browser_redraw_its_figure_offline(lab, visit, tmp_path):
+    run_notebook(visit, lab.open(written(tmp_path / "probes.ipynb", PROBES)))
+    move_slider(visit, "probes")
+    assert visit.page.get_by_text("layer 2, 2 neurons: mean F1").count() > 0
+    choose(visit, 1, "3", "probes-layer")
+    assert visit.page.get_by_text("natural_language, layer 3, 2 neurons: mean F1").count() > 0
+    choose(visit, 0, "text_feature", "probes-collection")
+    assert visit.page.get_by_text("text_feature, layer 3, 2 neurons: mean F1").count() > 0
+    assert visit.page.get_by_text("bracket_open").count() > 0
     assert visit.outside == []
     assert visit.errors == []
 

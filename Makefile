@@ -9,6 +9,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
+SAE_PEERS := .venv-sae/.ready
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 MODELS := attn-1l attn-2l town lenses
 
@@ -20,7 +21,7 @@ NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbv
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-code test-notebooks notebooks figures models bench mutation lint clean
+.PHONY: help lab test test-all test-code test-notebooks notebooks figures sparse-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -39,6 +40,14 @@ $(NBGRADER): $(READY) constraints-nbgrader.txt
 		> "$$(.venv-nbgrader/bin/python -c '$(SITE)')/course.pth"
 	.venv-nbgrader/bin/pip install --disable-pip-version-check --quiet \
 		-c constraints.txt -c constraints-nbgrader.txt nbgrader
+	@touch $@
+
+# The same for the peers of our sparse autoencoders; only what is listed, without what that asks for.
+$(SAE_PEERS): $(READY) constraints-sae.txt
+	$(BIN)/python -m venv .venv-sae
+	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(SITE)')')" \
+		> "$$(.venv-sae/bin/python -c '$(SITE)')/course.pth"
+	.venv-sae/bin/pip install --disable-pip-version-check --quiet --no-deps -r constraints-sae.txt
 	@touch $@
 
 lab: $(READY) ## open the student notebooks in JupyterLab
@@ -66,15 +75,18 @@ notebooks: $(READY) ## solutions/*.py -> executed solutions and student chapters
 figures: $(READY) ## the pictures of the README
 	$(BIN)/python -m docs.figures
 
+sparse-table: $(READY) ## docs/sparse_probing_table.md: ways to choose neurons, with proofs
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.sparse_probing_table
+
 models: $(READY) ## retrain every embedded model from nothing (hours on a CPU)
 	for name in $(MODELS); do $(BIN)/mi-course train $$name || exit 1; done
 
-bench: $(READY) ## our speed against each peer's; nbgrader's after `make .venv-nbgrader/.ready`
+bench: $(READY) ## our speed against each peer's; nbgrader's and SAELens's after `make .venv-nbgrader/.ready .venv-sae/.ready`
 	$(BIN)/python -m benchmarks
 
 mutation: $(READY) ## how many planted changes of right answers each exercise rejects
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.mutation
 
 clean: ## remove what can be made again, the environment too
-	rm -rf .venv .venv-nbgrader build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
+	rm -rf .venv .venv-nbgrader .venv-sae build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

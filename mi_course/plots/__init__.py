@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "attention": ["plot_attention", "plot_attention_from"],
         "attribution": ["plot_attribution", "plot_largest_parts"],
-        "circuitsvis_view": ["attention_view"],
+        "circuitsvis_view": ["attention_view", "token_view"],
         "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
         "interventions": [
             "plot_choice_effects",

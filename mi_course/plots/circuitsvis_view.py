@@ -1,10 +1,11 @@
-"""CircuitsVis's view of many heads at once, offline and with its script once per notebook.
+"""Views of CircuitsVis, offline and with their script once per notebook: heads, tokens in colour.
 
 CircuitsVis puts 1.3 MB of script into every output when there is no network, and asks a public
 host first. Here the script of the installed package travels once, compressed (0.5 MB), with the
 first view of a notebook; every view finds it in the page. A view's identity is a hash of what it
 shows, so a notebook that runs again is saved the same; and a sentence stands below it, which is
-all that remains where scripts do not run. In goes an `Attention`; out comes something to display.
+all that remains where scripts do not run. In goes an `Attention`, or examples of a latent; out
+comes something to display.
 """
 
 import base64
@@ -13,6 +14,7 @@ import hashlib
 import html
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,9 +23,9 @@ from typing import Any
 import circuitsvis
 from IPython import get_ipython
 
-from mi_course.results import Attention
+from mi_course.results import Attention, LatentExample
 
-__all__ = ["AttentionView", "attention_view"]
+__all__ = ["CircuitsVisView", "ViewScript", "attention_view", "token_view"]
 
 # A saved notebook keeps every number of a view: 150,000 of them are about 0.7 MB.
 MAX_NUMBERS = 150_000
@@ -52,9 +54,7 @@ VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
     for (const place of document.querySelectorAll(places)) {
       place.dataset.drawn = "yes";
       place.textContent = "";
-      place.id = "mi-view-" + Math.random().toString(36).slice(2);
-      window.CircuitsVis.render(place.id, window.CircuitsVis.AttentionHeads, %(properties)s);
-    }
+%(draw)s    }
   };
   if (window.miCourseCircuitsVis) window.miCourseCircuitsVis.then(draw);
   else window.addEventListener("mi-course-circuitsvis", draw, { once: true });
@@ -62,18 +62,37 @@ VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
 </script>
 """
 
+# How each part of CircuitsVis that we use is asked to draw.
+DRAW = {
+    "AttentionHeads": """\
+      place.id = "mi-view-" + Math.random().toString(36).slice(2);
+      window.CircuitsVis.render(place.id, window.CircuitsVis.AttentionHeads, %(properties)s);
+""",
+    "ColoredTokens": """\
+      for (const properties of %(properties)s) {
+        const part = place.appendChild(document.createElement("div"));
+        part.style.marginBottom = "6px";
+        part.id = "mi-view-" + Math.random().toString(36).slice(2);
+        window.CircuitsVis.render(part.id, window.CircuitsVis.ColoredTokens, properties);
+      }
+""",
+}
+
 
 @dataclass(frozen=True)
-class AttentionView:
-    """Attention patterns to hover over; displayed by being the last value of a cell.
+class CircuitsVisView:
+    """Something of CircuitsVis to hover over; displayed by being the last value of a cell.
 
     Attributes:
-        properties: what CircuitsVis is given, as JSON that is safe inside a script.
-        summary: one sentence for each head.
+        properties: what CircuitsVis is given, as JSON that is safe inside a script; for coloured
+            tokens a list, of which one is drawn below the other.
+        summary: one sentence for each head or example.
+        component: the part of CircuitsVis that draws, a key of `DRAW`.
     """
 
     properties: str
     summary: str
+    component: str = "AttentionHeads"
 
     @property
     def identity(self) -> str:
@@ -92,7 +111,7 @@ class AttentionView:
         view = VIEW % {
             "identity": self.identity,
             "summary": html.escape(self.summary),
-            "properties": self.properties,
+            "draw": DRAW[self.component] % {"properties": self.properties},
         }
         return LOADER % _packed_script() + view if with_script else view
 
@@ -104,7 +123,7 @@ class AttentionView:
         }
 
 
-def attention_view(attention: Attention) -> AttentionView:
+def attention_view(attention: Attention) -> CircuitsVisView:
     """Return CircuitsVis's view of the patterns of several heads in one text.
 
     Args:
@@ -128,9 +147,49 @@ def attention_view(attention: Attention) -> AttentionView:
         "minValue": 0,
         "maxValue": 1,
     }
-    packed = json.dumps(properties, separators=(",", ":"))
+    return CircuitsVisView(_packed(properties), summary=attention.summary())
+
+
+def token_view(examples: Sequence[LatentExample]) -> CircuitsVisView:
+    """Return CircuitsVis's view of a latent's examples: tokens in the colour of its activation.
+
+    Args:
+        examples: such as those of a `FeaturePage`; all share the scale of the strongest token.
+
+    Returns:
+        A view to display, one example below the other.
+
+    Raises:
+        ValueError: no examples, or more numbers than a saved notebook should keep.
+    """
+    if not examples or sum(len(each.tokens) for each in examples) > MAX_NUMBERS:
+        raise ValueError(f"expected 1 to {MAX_NUMBERS} tokens of examples, got none or more")
+    largest = max(each.activations.max().item() for each in examples)
+    properties = [
+        {
+            "tokens": list(each.tokens),
+            "values": [round(value, 2) for value in each.activations.tolist()],
+            "minValue": 0,
+            "maxValue": round(largest, 2),
+        }
+        for each in examples
+    ]
+    told = "; ".join(f"{each.value:.2f} at {each.text()!r}" for each in examples)
+    return CircuitsVisView(_packed(properties), f"Activations: {told}.", "ColoredTokens")
+
+
+def _packed(properties: Any) -> str:
     # A token may hold "</script>", which would end the script early.
-    return AttentionView(packed.replace("<", "\\u003c"), summary=attention.summary())
+    return json.dumps(properties, separators=(",", ":")).replace("<", "\\u003c")
+
+
+class ViewScript:
+    """CircuitsVis itself, for a view that is replaced while the cell's other outputs stay."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        del include, exclude
+        loader = LOADER % _packed_script() if _delivery.is_due() else ""
+        return {"text/html": loader, "text/plain": ""}
 
 
 class _Delivery:

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from mi_course.plots import attention_view, circuitsvis_view
-from mi_course.results import Attention
+from mi_course.plots.circuitsvis_view import ViewScript, token_view
+from mi_course.results import Attention, LatentExample
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,43 @@ def test_a_view_too_large_to_save_is_refused():
     patterns = torch.eye(400).expand(1, 400, 400)
     with pytest.raises(ValueError, match="fewer heads or a shorter text"):
         attention_view(Attention(patterns, tuple("x" * 400), ("L0H0",)))
+
+
+@pytest.fixture
+def examples():
+    return (
+        LatentExample((" a", "</script>", "%s"), torch.tensor([0.0, 2.004, 1.0]), 1, 0),
+        LatentExample(("b",), torch.tensor([0.5]), 0, 1),
+    )
+
+
+def test_examples_share_a_scale_and_stand_one_below_the_other(examples):
+    view = token_view(examples)
+    first, second = json.loads(view.properties)
+    assert first == {
+        "tokens": [" a", "</script>", "%s"],
+        "values": [0.0, 2.0, 1.0],
+        "minValue": 0,
+        "maxValue": 2.0,
+    }
+    assert (second["values"], second["maxValue"]) == ([0.5], 2.0)
+    page = view.html(with_script=False)
+    assert page.count("</script>") == 1
+    assert "window.CircuitsVis.ColoredTokens" in page
+    assert view.summary == "Activations: 2.00 at ' a[</script>]%s'; 0.50 at '[b]'."
+    assert view.identity != token_view(examples[:1]).identity
+
+
+def test_a_view_without_examples_is_refused(examples, monkeypatch):
+    with pytest.raises(ValueError, match="tokens of examples, got none or more"):
+        token_view([])
+    monkeypatch.setattr(circuitsvis_view, "MAX_NUMBERS", 3)
+    with pytest.raises(ValueError, match="expected 1 to 3 tokens"):
+        token_view(examples)
+
+
+def test_the_script_can_come_by_itself_and_comes_once(attention):
+    first, second = (ViewScript()._repr_mimebundle_()["text/html"] for _ in range(2))
+    assert "atob(" in first
+    assert second == ""
+    assert not brings_script(attention_view(attention))

@@ -24,6 +24,7 @@ from mi_course.methods.sae.dictionary import Dictionary
 __all__ = ["LinearDictionary", "TopCodes", "ica", "neurons", "pca", "random_directions"]
 
 TOLERANCE = 1e-4
+RANDOM = 1_000_003
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,7 +142,7 @@ def neurons(x: Float[Tensor, "token d_in"]) -> LinearDictionary:
 def random_directions(
     x: Float[Tensor, "token d_in"], n_directions: int | None = None, seed: int = 0
 ) -> LinearDictionary:
-    """Return random unit directions, which write what reconstructs best from their coefficients.
+    """Return random directions: orthogonal ones, or more of them than x is wide, evenly spread.
 
     Args:
         x: activations, for their mean, width and device.
@@ -157,9 +158,10 @@ def random_directions(
     n = x.shape[1] if n_directions is None else n_directions
     if n < 1:
         raise ValueError(f"expected at least 1 direction, got {n}")
-    generator = torch.Generator().manual_seed(seed)
-    read = normalize(torch.randn(n, x.shape[1], generator=generator), dim=1).to(x)
-    return LinearDictionary("random", read, torch.linalg.pinv(read).T.contiguous(), x.mean(0))
+    # Planted features with the same seed must not be the same draw.
+    generator = torch.Generator().manual_seed(RANDOM + seed)
+    rows = _orthogonal(torch.randn(n, x.shape[1], generator=generator)).to(x)
+    return LinearDictionary("random", rows, rows, x.mean(0))
 
 
 def pca(x: Float[Tensor, "token d_in"], n_directions: int | None = None) -> LinearDictionary:
@@ -243,6 +245,6 @@ def _least_gaussian(
 
 
 def _orthogonal(matrix: Float[Tensor, "row column"]) -> Float[Tensor, "row column"]:
-    """Return the orthogonal matrix nearest to a square one."""
+    """Return the nearest matrix whose rows, or columns if these are fewer, are orthonormal."""
     left, _, right = torch.linalg.svd(matrix, full_matrices=False)
     return left @ right

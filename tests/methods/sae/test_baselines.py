@@ -3,6 +3,8 @@ import torch
 from sklearn.decomposition import PCA, FastICA
 
 from mi_course.methods.sae.baselines import TopCodes, ica, neurons, pca, random_directions
+from mi_course.methods.sae.matching import mmcs
+from mi_course.methods.sae.planted import planted_dictionary, planted_stream
 
 MAKERS = [neurons, random_directions, pca, ica]
 
@@ -85,8 +87,20 @@ def test_the_largest_codes_are_kept(x):
 def test_random_directions_are_the_same_for_a_seed(x):
     assert torch.equal(random_directions(x, 20, 1).read, random_directions(x, 20, 1).read)
     assert not torch.equal(random_directions(x, 20, 1).read, random_directions(x, 20, 2).read)
+    few = random_directions(x, 3)
+    torch.testing.assert_close(few.read @ few.read.T, torch.eye(3))
     wide = random_directions(x, 20)
     torch.testing.assert_close(wide.decode(wide.encode(x)), x, rtol=1e-3, atol=1e-3)
+
+
+def test_planted_features_are_found_by_none_and_by_independence_rather_than_by_chance():
+    """Twice as many features as dimensions: no set of axes can hold them all."""
+    truth = planted_dictionary(64, 32)
+    planted = torch.cat(list(planted_stream(truth, 2.0, batch_size=1000, n_batches=20)))
+    found = {maker: mmcs(truth, maker(planted).directions) for maker in MAKERS}
+    assert found[random_directions] < 0.5
+    assert found[ica] > found[pca] + 0.1 > 0.4
+    assert found[ica] < 0.9
 
 
 def test_bad_input_is_refused(x):

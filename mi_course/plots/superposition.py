@@ -58,8 +58,12 @@ def plot_directions(
         figure.add_shape(
             type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": "#bbbbbb", "width": 1}, **at
         )
-    figure.update_xaxes(range=[-1.45, 1.45], dtick=1, showgrid=False, zeroline=True)
-    figure.update_yaxes(range=[-1.45, 1.45], dtick=1, showgrid=False, zeroline=True)
+    plain = {"range": [-1.45, 1.45], "dtick": 1, "showgrid": False, "zeroline": True}
+    figure.update_xaxes(**plain, constrain="domain")
+    # A circle is round: one unit is as long upwards as to the right, in each panel.
+    figure.for_each_yaxis(
+        lambda axis: axis.update(**plain, scaleanchor=axis.anchor, constrain="domain")
+    )
     framed = frame(
         figure,
         title=title or _shapes_title(found, shown),

@@ -167,7 +167,8 @@ def token_view(examples: Sequence[LatentExample]) -> CircuitsVisView:
     largest = max(each.activations.max().item() for each in examples)
     properties = [
         {
-            "tokens": list(each.tokens),
+            # This part of CircuitsVis takes a token for markup: "<b>" would not be seen.
+            "tokens": [html.escape(token, quote=False) for token in each.tokens],
             "values": [round(value, 2) for value in each.activations.tolist()],
             "minValue": 0,
             "maxValue": round(largest, 2),

@@ -50,6 +50,19 @@ collections = ["natural_language", "text_feature"]
 ProbeBrowser(load("town"), collections, layer=2, n_documents=60)
 """
 
+# The neurons' own axes as a dictionary: nothing has to be trained.
+FEATURES = """
+from mi_course.methods.sae import labelled_activations, neurons
+from mi_course.models import load
+from mi_course.widgets import FeatureBrowser
+
+model = load("town")
+data = labelled_activations(
+    model, "blocks.2.hook_resid_post", n_documents=60, collections=["text_feature", "subset"]
+)
+FeatureBrowser(model, neurons(data.x), data)
+"""
+
 # What the figures of the page show, as text: changes when a plot is drawn with other numbers.
 FIGURES = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(
   plot => [plot.layout?.title?.text, (plot.calcdata || []).map(
@@ -130,7 +143,7 @@ def drawn_views(visit, name: str) -> list[str]:
         place.scroll_into_view_if_needed()
     page.wait_for_function(
         "() => [...document.querySelectorAll('[data-mi-view]')].every("
-        "place => place.querySelector('canvas, svg, img, table'))"
+        "place => place.querySelector('canvas, svg, img, table, .colored-tokens'))"
     )
     page.wait_for_timeout(500)
     visit.screenshot(f"{name}-views")
@@ -168,6 +181,20 @@ def test_slider_and_dropdowns_of_the_probe_browser_redraw_its_figure_offline(lab
     choose(visit, 0, "text_feature", "probes-collection")
     assert visit.page.get_by_text("text_feature, layer 3, 2 neurons: mean F1").count() > 0
     assert visit.page.get_by_text("bracket_open").count() > 0
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.needs_browser
+def test_the_slider_of_the_feature_browser_shows_another_latent_offline(lab, visit, tmp_path):
+    run_notebook(visit, lab.open(written(tmp_path / "features.ipynb", FEATURES)))
+    (before,) = drawn_views(visit, "features")
+    visit.page.locator(SLIDER).first.scroll_into_view_if_needed()
+    move_slider(visit, "features")
+    (after,) = drawn_views(visit, "features-moved")
+    assert after != before
+    assert "Not drawn yet" not in after
+    assert visit.page.get_by_text("Activations: ").count() == 1
     assert visit.outside == []
     assert visit.errors == []
 

@@ -103,7 +103,7 @@ def test_examples_share_a_scale_and_stand_one_below_the_other(examples):
     view = token_view(examples)
     first, second = json.loads(view.properties)
     assert first == {
-        "tokens": [" a", "</script>", "%s"],
+        "tokens": [" a", "&lt;/script&gt;", "%s"],
         "values": [0.0, 2.0, 1.0],
         "minValue": 0,
         "maxValue": 2.0,

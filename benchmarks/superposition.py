@@ -22,9 +22,16 @@ from mi_course.methods.superposition import toy_loss, train_toy_models
 from mi_course.models.toy import ToyModel
 
 BATCH = 1024
-# name -> features, hidden dimensions, instances, steps: the published sizes, fewer steps.
-SIZES = {"5_in_2": (5, 2, 10, 400), "100_in_20": (100, 20, 20, 40), "200_in_20": (200, 20, 20, 20)}
+# name -> features, hidden dimensions, instances, batch, steps: the published sizes with fewer
+# steps, and a phase diagram.
+SIZES = {
+    "5_in_2": (5, 2, 10, BATCH, 200),
+    "2_in_1": (2, 1, 100, 128, 40),
+    "100_in_20": (100, 20, 20, BATCH, 10),
+    "200_in_20": (200, 20, 20, BATCH, 5),
+}
 TURNS = 3
+RATE = 1e-3
 
 
 def report(name: str, ours: float, peer: float, unit: str, peer_version: str) -> None:
@@ -49,15 +56,20 @@ def settings(n_features: int, instances: int) -> tuple[Tensor, Tensor]:
 
 
 def usual_loop(
-    n_features: int, d_hidden: int, density: Tensor, importance: Tensor, steps: int, lr: float
+    n_features: int,
+    d_hidden: int,
+    density: Tensor,
+    importance: Tensor,
+    batch: int,
+    steps: int,
 ) -> ToyModel:
     """Return models trained as the published notebook trains them."""
     instances = len(density)
     W = torch.nn.init.xavier_normal_(torch.empty(instances, n_features, d_hidden))
     W, b = torch.nn.Parameter(W), torch.nn.Parameter(torch.zeros(instances, n_features))
-    optimiser = torch.optim.AdamW([W, b], lr=lr)
+    optimiser = torch.optim.AdamW([W, b], lr=RATE)
     for _ in range(steps):
-        shape = (BATCH, instances, n_features)
+        shape = (batch, instances, n_features)
         present = torch.rand(shape) <= density[:, None]
         features = torch.where(present, torch.rand(shape), torch.zeros(()))
         optimiser.zero_grad(set_to_none=True)
@@ -71,15 +83,25 @@ def usual_loop(
 
 
 def one_at_a_time(
-    n_features: int, d_hidden: int, density: Tensor, importance: Tensor, steps: int, lr: float
+    n_features: int,
+    d_hidden: int,
+    density: Tensor,
+    importance: Tensor,
+    batch: int,
+    steps: int,
 ) -> None:
     """Train the models one after the other."""
     for p in density:
-        usual_loop(n_features, d_hidden, p[None], importance, steps, lr)
+        usual_loop(n_features, d_hidden, p[None], importance, batch, steps)
 
 
 def ours(
-    n_features: int, d_hidden: int, density: Tensor, importance: Tensor, steps: int, lr: float
+    n_features: int,
+    d_hidden: int,
+    density: Tensor,
+    importance: Tensor,
+    batch: int,
+    steps: int,
 ) -> ToyModel:
     """Return models trained by the course."""
     return train_toy_models(
@@ -88,8 +110,8 @@ def ours(
         density,
         importance,
         steps=steps,
-        batch_size=BATCH,
-        lr=lr,
+        batch_size=batch,
+        lr=RATE,
         decay=False,
         record_every=steps,
     ).model
@@ -108,13 +130,13 @@ def fastest(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
 
 def speed(size: str) -> None:
     """Instances times steps per second, ours against both loops."""
-    n_features, d_hidden, instances, steps = SIZES[size]
+    n_features, d_hidden, instances, batch, steps = SIZES[size]
     density, importance = settings(n_features, instances)
-    work = (n_features, d_hidden, density, importance, steps, 1e-3)
+    work = (n_features, d_hidden, density, importance, batch, steps)
     loops = {"ours": ours, "batched": usual_loop, "single": one_at_a_time}
     taken = fastest({name: partial(loop, *work) for name, loop in loops.items()})
     rate = {name: instances * steps / seconds for name, seconds in taken.items()}
-    unit = f"instances x steps per CPU second, batch {BATCH}, one thread"
+    unit = f"instances x steps per CPU second, batch {batch}, one thread"
     name = "published notebook's batched loop, written again plainly"
     report(f"{size}/batched_loop", rate["ours"], rate["batched"], unit, name)
     report(f"{size}/one_at_a_time", rate["ours"], rate["single"], unit, "the same loop, one model")
@@ -129,9 +151,9 @@ def reached() -> None:
     torch.manual_seed(0)
     steps, probe = 0, 200
     start = time.process_time()
-    usual_loop(5, 2, density, importance, probe, 1e-3)
+    usual_loop(5, 2, density, importance, BATCH, probe)
     steps = max(1, round(probe * allowed / (time.process_time() - start)))
-    theirs = usual_loop(5, 2, density, importance, steps, 1e-3)
+    theirs = usual_loop(5, 2, density, importance, BATCH, steps)
     losses = [toy_loss(model).mean().item() for model in (mine, theirs)]
     # Less is better: rates of 1 / loss keep "above 1 is better" true of the ratio.
     unit = f"1 / mean loss of ten seeds at density 0.05 after {allowed:.1f} CPU seconds"

@@ -1,5 +1,6 @@
 """Phase diagrams: what becomes of a feature in trained models, beside the best solution."""
 
+from collections.abc import Sequence
 from math import log10
 
 import plotly.graph_objects as go
@@ -57,7 +58,8 @@ def plot_phase_diagram(found: PhaseDiagram, *, title: str | None = None) -> go.F
     framed = frame(
         figure,
         title=title
-        or f"{found.n_features} features in {found.d_hidden}: trained models are in the best "
+        or f"{found.n_features} features in {found.d_hidden} "
+        f"dimension{'s' * (found.d_hidden > 1)}: trained models are in the best "
         f"phase at {found.agreement():.0%} of points",
         summary=found.summary(),
         width=820,
@@ -66,7 +68,7 @@ def plot_phase_diagram(found: PhaseDiagram, *, title: str | None = None) -> go.F
     return framed.update_layout(margin={"t": framed.layout.margin.t + 20})
 
 
-def _log_ticks(values: tuple[float, ...] | list[float]) -> dict[str, list]:
+def _log_ticks(values: Sequence[float | int]) -> dict[str, list]:
     return {"tickvals": [log10(value) for value in values], "ticktext": list(map(str, values))}
 
 

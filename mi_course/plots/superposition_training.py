@@ -53,8 +53,8 @@ def plot_learning_dynamics(found: LearningDynamics, *, title: str | None = None)
     return frame(
         figure,
         title=title
-        or f"{found.fall_in_jumps():.0%} of the loss's fall happens in {len(found.jumps)} jumps "
-        f"that take {found.time_in_jumps():.0%} of the time",
+        or f"{found.fall_in_jumps():.0%} of the loss's fall happens in {len(found.jumps)} "
+        f"{'jumps that take' if len(found.jumps) != 1 else 'jump that takes'} {found.time_in_jumps():.0%} of the time",
         summary=found.summary(),
         width=720,
         height=460,

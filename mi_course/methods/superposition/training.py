@@ -25,7 +25,7 @@ from mi_course.models.toy import ToyModel, ToyTraining
 __all__ = ["toy_loss", "train_toy_models"]
 
 # Numbers in a batch above which a processor's cache no longer holds what one step touches.
-CACHED = 400_000
+CACHED = 200_000
 
 
 def train_toy_models(

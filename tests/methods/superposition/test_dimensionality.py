@@ -103,7 +103,7 @@ def test_neurons_that_read_two_features_are_counted():
 
 def test_trained_models_stop_at_a_half_and_two_other_plateaus():
     density = torch.tensor([0.4, 0.25, 0.22]).repeat_interleave(4)
-    model = train_toy_models(12, 3, density, steps=1500).model
+    model = train_toy_models(12, 3, density, steps=1200, batch_size=128).model
     found = plateaus(model.W, density).found()
     assert "digon" in found
     assert len(set(found) - {"own dimension", "digon"}) >= 2

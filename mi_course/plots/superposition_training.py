@@ -45,6 +45,7 @@ def plot_learning_dynamics(found: LearningDynamics, *, title: str | None = None)
         figure.add_vrect(
             x0=steps[begin], x1=steps[end], fillcolor="#56B4E9", opacity=0.18, line_width=0
         )
+    jumps = "jump that takes" if len(found.jumps) == 1 else "jumps that take"
     end = found.d_hidden / found.dimensionality.shape[1]
     figure.add_hline(y=end, line={**TRUTH, "width": 1}, row=2, col=1)
     figure.update_yaxes(title="loss", type="log", row=1, col=1)
@@ -54,7 +55,7 @@ def plot_learning_dynamics(found: LearningDynamics, *, title: str | None = None)
         figure,
         title=title
         or f"{found.fall_in_jumps():.0%} of the loss's fall happens in {len(found.jumps)} "
-        f"{'jumps that take' if len(found.jumps) != 1 else 'jump that takes'} {found.time_in_jumps():.0%} of the time",
+        f"{jumps} {found.time_in_jumps():.0%} of the time",
         summary=found.summary(),
         width=720,
         height=460,

@@ -17,8 +17,9 @@ Embedding = tuple[
     Float[Tensor, "n_features 2"], Float[Tensor, "2 n_features"], Float[Tensor, " n_features"]
 ]
 
-# Neighbours on a circle of 50 differ by 0.008 in their cosine: single precision leaves 1e-5 of it.
-CLOSE = 1e-3
+# A reader with a higher threshold than needed is right as well, but it magnifies rounding more: in
+# single precision by 1e-3 for dozens of features. Slips leave more than 0.05.
+CLOSE = 5e-3
 
 
 def circle_embedding(n_features: int) -> Embedding:
@@ -32,7 +33,7 @@ def circle_embedding(n_features: int) -> Embedding:
 
 
 def _on_a_parabola(n_features: int) -> Embedding:
-    t = torch.arange(n_features) - (n_features - 1) / 2
+    t = torch.arange(n_features).float()
     directions = torch.stack([t, t**2], dim=1)
     # 1 - (t_i - t_j)^2 is 1 for the feature itself and at most 0 for all others.
     return directions, torch.stack([2 * t, -torch.ones(n_features)]), 1 - t**2
@@ -119,7 +120,7 @@ def _cases(seed: int) -> list[Case]:
         Case("three features", (3,), "hand"),
         Case("a few features", (drawn(5, 12),)),
         Case("a dozen and more", (drawn(13, 29),), "property"),
-        Case("dozens", (drawn(30, 60),), "truth"),
+        Case("dozens", (drawn(30, 50),), "truth"),
     ]
 
 

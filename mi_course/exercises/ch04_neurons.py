@@ -97,10 +97,11 @@ def _cases(seed: int) -> list[Case]:
     )
     dead = drawn(7, 5, 13)
     dead[:, :, torch.randperm(13, generator=generator)[:6]] = 0
-    # Neurons of one feature, neurons of two of either sign, and which is which is known.
+    # Neurons of one feature, neurons of two of either sign, and which is which is known. The second
+    # weight is exactly half of the first, which is enough.
     pure = torch.eye(9)[torch.randint(9, (11,), generator=generator)].T
     second = torch.rand(6, 1, 11, generator=generator) < 0.5
-    sign = torch.where(torch.rand(6, 1, 11, generator=generator) < 0.5, 0.8, -0.8)
+    sign = torch.where(torch.rand(6, 1, 11, generator=generator) < 0.5, 0.5, -0.5)
     planted = pure + second * sign * pure.roll(1, dims=0)
     planted = planted * (0.2 + torch.rand(6, 1, 11, generator=generator))
     return [
@@ -108,7 +109,7 @@ def _cases(seed: int) -> list[Case]:
         Case("7 instances, 6 features, 20 neurons", (drawn(7, 6, 20), 0.3)),
         Case("6 instances, 9 features, 14 neurons", (drawn(6, 9, 14), 0.5)),
         Case("neurons that are dead", (dead, 0.4), "property"),
-        Case("neurons made of one feature or two", (planted, 0.6), "truth"),
+        Case("neurons made of one feature or two", (planted, 0.5), "truth"),
     ]
 
 

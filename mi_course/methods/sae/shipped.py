@@ -110,7 +110,7 @@ def _rows(model: TransformerBridge) -> Int[Tensor, "row pos"]:
 def _recorded(
     model: TransformerBridge, tokens: Int[Tensor, "row pos"]
 ) -> dict[str, Float[Tensor, "token d_in"]]:
-    """Return what flows through each place at all tokens but BOS; six runs read each."""
+    """Return what flows through each place at all tokens but BOS; six autoencoders read each."""
     parts: dict[str, list[Tensor]] = {hook: [] for hook in SITES.values()}
     for rows in tqdm(tokens.split(25), desc="activations", disable=None):
         seen = record(model, rows, list(parts))

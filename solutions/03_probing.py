@@ -211,7 +211,8 @@ plots.show(plots.plot_layers_by_training(growth))
 
 # %% hidden="numbers-training"
 assert abs(growth.values[0].max() - 0.60) < 0.08 and abs(growth.values[-1, -1] - 0.88) < 0.06
-assert growth.values[2].max() < 0.72 and growth.values[-1, 0] < 0.78
+assert growth.values[2].max() < 0.72 and abs(growth.values[-1, 0] - 0.70) < 0.06
+assert list(growth.steps)[2] == 800
 
 # %% [markdown]
 # Before training the probe already has an F1 of 0.60: random vectors for tokens are enough to recognise some tokens again. **An untrained model is the baseline** for every number in this chapter. Then for 800 steps nothing moves. By the end the last layer has 0.88, while the first is still near 0.70. What one token says is there from the start; what the context says is learned, late, and in the upper layers.
@@ -377,9 +378,12 @@ for verb in ("is", "was"):
 
 # %% hidden="numbers-proxy"
 assert about(alive[0], 0, 0.05) and about(alive[MIDDLE], 0, 0.05)
+rows = torch.cat([read(f"The {thing} is") for thing in things], dim=1)
+alive = (living.logits(rows.cpu())[..., 0] > 0).float().mean(1)
+assert MODEL != "town" or (alive[: MIDDLE + 1] * 10).round().tolist() == [10, 9, 10]
 
 # %% [markdown]
-# Up to the middle of the network the answer is the verb, without exception. The probe did what we asked: tell tokens of one list from tokens of the other. The label on our list said "alive"; the lists also differed in tense, and tense is easier.
+# Up to the middle of the network the answer is the verb, with one exception among sixty answers. The probe did what we asked: tell tokens of one list from tokens of the other. The label on our list said "alive"; the lists also differed in tense, and tense is easier.
 #
 # There is a test for this, and it is not a better score. **Think of what else differs between your classes, and make data in which it does not.** Where you cannot, say so.
 
@@ -564,11 +568,11 @@ plots.show(plots.plot_feature_scores(one.scores))
 print("MCC:", *(f"{value:.2f}" for value in one.scores.mcc[0]))
 
 # %% [markdown]
-# ## 8. Six ways to choose, and one with a proof
+# ## 8. Six ways to choose, one with a proof
 #
 # The mean difference looks at neurons one at a time and on their own scale. Others weigh the difference by its spread (**F-statistic**), allow any dependence (**mutual information**), or fit all neurons at once and let an $\ell_1$ penalty or repeated **thresholding** thin them out. All are shortcuts for one hard question: *which* $k$ neurons give the lowest loss? For $k = 3$ of 768 there are 75 million choices.
 #
-# **Optimal sparse probing** answers it without trying all. It keeps a lower bound for every set of choices; when the bound of a set is above the best probe found so far, the whole set is closed. What comes out is a probe and a **certificate**: no other choice has a lower loss. We let it choose among the 40 neurons with the highest F-statistic.
+# **Optimal sparse probing** answers it without trying all. It keeps a lower bound for every set of choices; when the bound of a set is above the best probe found so far, the whole set is closed. What comes out is a probe and a **certificate**: no other choice has a lower loss. We let it choose among the 40 neurons with the highest F-statistic first, and then among all.
 
 # %%
 marks = probing.collect(
@@ -585,20 +589,24 @@ for k in (1, 2, 3):
     proof = "proven" if best.proven else f"at most {best.gap:.0%} above the optimum"
     print(f"k = {k}: mean difference {greedy.loss:.1f} nats, optimal {best.loss:.1f} ({proof})")
 
+# %%
+whole = probing.optimal_sparse_probe(x, y, 3, seconds=60)
+print(f"k = 3 among all {whole.n_neurons}: {whole.loss:.1f} nats, proven: {whole.proven}")
+
 # %% hidden="numbers-optimal"
 assert MODEL != "town" or (best.proven and best.loss < greedy.loss)
 assert about(best.loss, 10.9, 1) and about(greedy.loss, 43.5, 2)
+assert about(whole.loss, best.loss, 1e-4) and (MODEL != "town" or whole.proven)
+assert about(whole.nodes, 53, 25) and about(768 * 767 * 766 / 6e6, 75, 0.5)
 
 # %% [markdown]
-# An opening bracket is told by three neurons with a loss of 11 nats, and the last line says *proven*. The three neurons of the largest mean difference have 44, because a loud neuron passes before a quiet one that is as clear. Note what is proven: that no three of these 40 fit *these examples* better. Held-out examples are another matter.
+# An opening bracket is told by three neurons with a loss of 11 nats. The three neurons of the largest mean difference have 44, because a loud neuron passes before a quiet one that is as clear. Among all 768 the same three are the best, and the proof needed some fifty sets of choices where there are 75 million choices. It is not always so short: where many neurons are about as good as one another, hours would not close it, and what you get is the best probe so far with its gap. Note also what is proven: that no other three fit *these examples* better. Held-out examples are another matter.
 #
-# So judge all methods where it counts. Nine of the paper's ten collections (the facts about people are five), one layer, $k$ = 1, 4 and 8; the compound words come in section 12, as they stand in too few sentence frames to hold any out.
+# So judge all methods where it counts: all ten collections of the paper (the facts about people are five), one layer, $k$ = 1, 4 and 8. What is held out are documents, for people also the given name, for compound words also the sentence frame. A compound word such as "ice cream" is told from its rivals alone ("ice age", "hand cream"): among other words its second half would give it away.
 
 # %%
-collections = [name for name in probing.AGGREGATION if name != "compound"]
 table = probing.collection_table(
     model,
-    collections=collections,
     layers=[MIDDLE],
     n_documents=120,
     per_label=60,
@@ -623,18 +631,20 @@ for name, values in zip(methods.methods, methods.mean.tolist(), strict=True):
 
 # %% hidden="numbers-table"
 means = dict(zip(table.methods, table.mean.tolist(), strict=True))
-assert about(means["mean difference"][0], 0.56, 0.04) and about(means["random"][0], 0.52, 0.04)
-assert about(means["logistic regression"][2], 0.70, 0.04)
+ranked = [values for method, values in means.items() if method != "random"]
+assert about(means["mean difference"][0], 0.62, 0.03) and about(means["random"][0], 0.56, 0.03)
+assert about(means["logistic regression"][2], 0.75, 0.03)
+assert MODEL != "town" or all(means["random"][i] < min(v[i] for v in ranked) for i in (0, 1, 2))
 best_of = dict(zip(table.collections, table.f1[:, 1:, 0].amax(1).tolist(), strict=True))
 assert about(best_of["subset"], 1, 0.03) and about(best_of["code_language"], 0.98, 0.03)
-assert about(best_of["natural_language"], 0.91, 0.05)
+assert about(best_of["natural_language"], 0.91, 0.05) and about(best_of["compound"], 1, 0.02)
 ours = dict(zip(methods.methods, methods.mean.tolist(), strict=True))
 assert MODEL != "town" or (methods.proven == 1).all()
 
 # %% [markdown]
-# In the table both classes weigh alike, so that "always yes" would have an F1 of 0.67, and a random neuron has 0.52. With one neuron the mean difference reaches 0.56 on average, with eight the $\ell_1$ path 0.70. That average hides two worlds. Whole texts are told by one neuron: subsets of the corpus 1.00, code languages 0.98, natural languages 0.91. Grammar at single tokens needs many. And the facts about people, judged on other people, are lost: they were memory in section 4, and they are memory here.
+# In the table both classes weigh alike, so that "always yes" would have an F1 of 0.67, and a random neuron has 0.56. With one neuron the mean difference reaches 0.62 on average, with eight the $\ell_1$ path 0.75. That average hides two worlds. Whole texts are told by one neuron: subsets of the corpus 1.00, code languages 0.98, natural languages 0.91. So are compound words from their rivals, 1.00; section 12 asks what that is worth. Grammar at single tokens needs many. And the facts about people, judged on other people, are lost: they were memory in section 4, and they are memory here.
 #
-# The right panel has the means that [Gurnee23] publish for Pythia: 0.83 for one neuron, 0.57 at random. Theirs are higher throughout; their models have up to a hundred times as many neurons to choose from, and thousands of examples for each feature where this small table has at most 60. What agrees is the order: random far below, the simple rankings close together, and the $\ell_1$ path ahead once k grows. The last list compares all seven methods on four marks of spelling, where "optimal" is proven among 15 candidates. Lowest loss on the examples of the fit is not always highest F1 on others. Slow and provable is for knowing how good the fast ones are.
+# The right panel has the means that [Gurnee23] publish for Pythia: 0.83 for one neuron, 0.57 at random. Theirs are higher throughout; their models have up to a hundred times as many neurons to choose from, and thousands of examples for each feature where this small table has at most 60. What agrees is the order: random lowest, the simple rankings close together, and the $\ell_1$ path ahead once k grows. ([A larger table](../docs/sparse_probing_table.md) has all methods, k from 1 to 8, and how often the optimum was proven.) The last list compares all seven methods on four marks of spelling, where "optimal" is proven among 15 candidates. Lowest loss on the examples of the fit is not always highest F1 on others. Slow and provable is for knowing how good the fast ones are.
 
 # %% [markdown]
 # ## 9. Is it used?
@@ -663,9 +673,12 @@ assert about(alarms.auroc[1], 1, 0.01) and about(alarms.found[1], 1, 0.01)
 assert about(alarms.alarms[1, 1], 0.07, 0.05) and about(alarms.alarms[1, 0], 0, 0.03)
 lines = [watch.scores(read(text).cpu())[:, 0] for text in ("# Year: 1724", "In 2024")]
 assert about(lines[0][0], 5.3, 1) and about(lines[1][1], 7.5, 1.5)
+war = watch.scores(read("The war lasted from 1720 to 1724").cpu())[:, 0]
+assert MODEL != "town" or (lines[0].min() > 0 and lines[1].min() > 0)
+assert about(war[0], 5.0, 1) and (MODEL != "town" or war[MIDDLE:].max() < 0)
 
 # %% [markdown]
-# On new wordings all flawed files are found, without a false alarm on a safe one; on texts about wars with their years there are 7 %. The last cell shows why: in layer 0 the probe fires on the token `24`, in `1724` as well as in `2024`, and in every layer on `2024` in any sentence. It watches a *date*, not an intention. As an alarm for this trigger it is excellent. As evidence of what the model is about to do it is nothing yet.
+# On new wordings all flawed files are found, without a false alarm on a safe one; on texts about wars with their years there are 7 %. The last cell shows why: in layer 0 the probe fires on the token `24`, whatever stands around it. From the middle on it lets a war of 1724 pass, but in every layer it fires on `2024` in any sentence, and on a header that says 1724. It watches a *date*, not an intention. As an alarm for this trigger it is excellent. As evidence of what the model is about to do it is nothing yet.
 #
 # For that we must interfere. First erase: take from the residual stream the direction along which the two states differ, and see whether the model still knows which code to write.
 
@@ -923,9 +936,13 @@ plots.show(plots.plot_logit_effect(said))
 
 # %% hidden="numbers-said"
 assert MODEL != "town" or [token for token, _ in said.top(3)] == ["у", " с", " к"]
+first, last = ([token.strip() for token, _ in end(12)] for end in (said.top, said.bottom))
+assert MODEL != "town" or sum("а" <= token <= "я" for token in first[:7]) == 6
+assert MODEL != "town" or {"ATCT", "GG"} <= set(first)
+assert MODEL != "town" or all(token.isascii() and token.isalpha() for token in last)
 
 # %% [markdown]
-# From its weights alone: it makes Cyrillic letters likelier and Latin ones less likely. That it fires in Russian we knew; now we know what for.
+# From its weights alone: it makes Cyrillic letters likelier (six of its first seven tokens) and pieces of Latin words less likely. That it fires in Russian we knew; now we know what for. But read on: the first twelve also hold `ATCT` and `GG`, pieces of the DNA texts of the town. "The Russian neuron" is a name for the top of a list; section 13 comes back to this.
 #
 # Weights tell one more thing. [Gurnee23] expect neurons that share directions with many others to hold back: a large input weight and a strongly negative bias, so that only several inputs together wake them. The product $\lVert w_\text{in} \rVert\, b_\text{in}$ is this **fingerprint of superposition**, and they find it strongest in the first layers of Pythia. **Predict first:** in which layer of ours?
 
@@ -972,6 +989,8 @@ for k in range(3):
 # %% hidden="numbers-compound"
 assert about(pair.against, 1, 0.01) and about(pair.alone[0], 0.21, 0.06)
 assert about(pair.precision[1], 1, 0.01) and about(pair.recall[1], 0.8, 0.05)
+assert about(pair.alone[1], 0.01, 0.01)
+assert MODEL != "town" or (positive.sum(), positive[document % 3 == 0].sum()) == (11, 5)
 assert MODEL != "town" or pair.neurons[0] == (1, 420)
 
 # %% [markdown]

@@ -54,7 +54,8 @@ def sample_features(
 
 def shaped_(u: Tensor, density: Tensor) -> Tensor:
     """Turn uniform numbers in place into features of the given densities and return them."""
-    return u.mul_(-1 / density[:, None, None]).add_(1).relu_()
+    one = u.new_ones(())
+    return torch.addcmul(one, u, -1 / density[:, None, None], out=u).relu_()
 
 
 def _paired(first: Tensor, density: Tensor, generator: torch.Generator, pairing: str) -> Tensor:

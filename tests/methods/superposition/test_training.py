@@ -33,10 +33,10 @@ def test_gradients_written_by_hand_are_those_of_autograd(kind):
     again = ToyModel(W, b, model.density, model.importance, kind)
     loss = ((x - again(x)).square() * model.importance[:, None]).mean(dim=(1, 2)).sum()
     loss.backward()
-    _, (by_W, by_b) = _gradients(model, x, model.W, model.b[:, None])
+    _, (by_W, by_b) = _gradients(model, x.mT, model.W, model.b[:, :, None])
     # Single precision: a few units in the last place of numbers near 1.
     torch.testing.assert_close(by_W, W.grad, atol=1e-6, rtol=1e-5)
-    torch.testing.assert_close(by_b[:, 0], b.grad, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(by_b[:, :, 0], b.grad, atol=1e-6, rtol=1e-5)
 
 
 def test_instances_share_nothing():

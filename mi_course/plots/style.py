@@ -18,6 +18,9 @@ PROBABILITY = "Blues"
 TRUTH = {"color": "black", "dash": "dash", "width": 2}
 
 TITLE_SIZE = 16
+# A control character, such as a token of one byte may be, would make the whole picture invalid.
+SHOWN = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
+SHOWN |= str.maketrans({" ": "\u00b7", "\n": "\u21b5", "\t": "\u21e5", "<": "&lt;", ">": "&gt;"})
 _AXIS = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": "#999999"}
 TEMPLATE = go.layout.Template(
     layout={
@@ -63,6 +66,5 @@ def frame(
 
 
 def visible(token: str) -> str:
-    """Return a token as a tick label: spaces and line ends can be seen, markup cannot act."""
-    shown = token.replace(" ", "\u00b7").replace("\n", "\u21b5").replace("\t", "\u21e5")
-    return shown.replace("<", "&lt;").replace(">", "&gt;")
+    """Return a token as a tick label: what is blank can be seen, markup cannot act."""
+    return token.translate(SHOWN)

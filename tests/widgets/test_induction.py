@@ -66,7 +66,7 @@ def test_a_new_text_is_read_and_the_head_kept(model, displayed):
     browser = HeadBrowser(model, "abcab", head=(1, 1))
     browser._ipython_display_()
     browser.text.value = "xyz"
-    assert browser.figure.layout.xaxis.ticktext == ("\x00", "x", "y", "z")
+    assert browser.figure.layout.xaxis.ticktext == ("␀", "x", "y", "z")
     assert "L1H1" in browser.figure.layout.title.text
 
 

@@ -35,7 +35,7 @@ from mi_course.models.toy import ToyModel
 # %%
 my_guess = {"arrows when always active": None, "at 25 %": None, "at 5 %": None}  # how many
 
-# %%
+# %% tags=["nbval-ignore-output"]
 density = torch.tensor([1.0, 0.25, 0.05])
 importance = 0.9 ** torch.arange(5)
 five = superposition.train_toy_models(5, 2, density, importance).model
@@ -111,7 +111,7 @@ def sample_features(
 ) -> Float[Tensor, "instance batch n_features"]:
     """Return features that are zero, or with probability `density` uniform between 0 and 1.
 
-    Each feature of each example is drawn by itself. Draw with the generator, in any way you like.
+    Each feature of each example is drawn by itself, with the generator, in any way you like.
     """
     ### BEGIN SOLUTION
     shape = (len(density), batch, n_features)
@@ -206,7 +206,7 @@ check(toy_loss)
 # %% [markdown]
 # How much is lost? A model that ignores a feature and always says its mean has a squared error equal to the feature's variance, $p/3 - p^2/4$. Relative to that:
 
-# %%
+# %% rtol=0.1
 variance = density / 3 - density**2 / 4
 lost = superposition.toy_loss(five) / (variance * importance.mean())
 print("fraction of variance lost:", *(f"{share:.2f}" for share in lost))
@@ -227,7 +227,7 @@ assert about(lost[0], 0.53, 0.03) and about(lost[1], 0.29, 0.04) and about(lost[
 # %%
 my_guess = {"ReLU": (None, None, None), "no ReLU": (None, None, None)}  # features kept
 
-# %%
+# %% rtol=0.2
 three = torch.tensor([1.0, 0.1, 0.01])
 falling = 0.7 ** torch.arange(20)
 twenty = {}
@@ -237,10 +237,10 @@ for kind in ("relu", "linear"):
     kept = (twenty[kind].lengths() > 0.5).sum(dim=1).tolist()
     print(f"{kind:>6}: {kept[0]}, {kept[1]} and {kept[2]} features kept")
 
-# %%
+# %% tags=["nbval-ignore-output"]
 plots.show(plots.plot_feature_lengths(twenty["relu"]))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 plots.show(plots.plot_gram(twenty["relu"], 1))
 
 # %% hidden="numbers-importance"
@@ -248,7 +248,7 @@ assert kept == [5, 5, 5], "the linear model's, which came last"
 lengths = twenty["relu"].lengths()
 kept = (lengths > 0.5).sum(dim=1)
 assert kept[0] == 5 and about(kept[1], 10, 1) and about(kept[2], 12, 2)
-assert (lengths[0, :5] > 0.9).all() and (lengths[0, 5:] < 0.2).all()
+assert (lengths[0, :5] > 0.9).all() and (lengths[0, 5:] < 0.5).all()
 
 # %% [markdown]
 # Dense: the five most important features, a dimension each. At a density of 0.1 about ten, in opposite pairs: the blue diagonal has red partners. At 0.01 about twelve. The linear model keeps five whatever the density. So it is not sparsity alone. **It is the ReLU that makes superposition possible**, because it can throw away what is negative.
@@ -267,7 +267,7 @@ assert (lengths[0, :5] > 0.9).all() and (lengths[0, 5:] < 0.2).all()
 #
 # At equal importance that is 4/7. Now train 480 models, six for each of 80 points, and keep the best of each six.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 phases = superposition.phase_diagram(2, 1, steps=1000)
 plots.show(plots.plot_phase_diagram(phases))
 
@@ -278,11 +278,11 @@ assert about(factors[~factors.isnan()].median(), 1.1, 0.1)
 assert phases.measured.numel() == 80
 
 # %% [markdown]
-# The left panel is measured, the right one is arithmetic. They agree at 99 % of the points, and superposition begins at a density that differs from the formula by a factor of 1.1 in the median, about the distance between two columns. Note how sharp the border is. The feature does not fade in; it is ignored, and then it shares. [Elhage22] call it a **phase change**.
+# The left panel is measured, the right one is arithmetic. They agree at 99 % of the points, and superposition begins at a density that differs from the formula by a factor of 1.1 in the median, which is less than the step from one column to the next. Note how sharp the border is. The feature does not fade in; it is ignored, and then it shares. [Elhage22] call it a **phase change**.
 #
 # But why keep the best of six? Train forty more of the same and look at how each one began.
 
-# %%
+# %% rtol=0.2
 pairs = superposition.train_toy_models(2, 1, torch.full((40,), 0.05), steps=1500)
 opposite = pairs.W_over_time[0].prod(dim=1).flatten() < 0
 shared = (pairs.model.W.abs() > 0.5).all(dim=1).flatten()
@@ -396,7 +396,7 @@ def twenty_models(n_features, d_hidden, binary=False):
     return [found.told(i) for i in range(20)], found.dimensionality.mean().item()
 
 
-# %%
+# %% rtol=0.3
 seeds = {sizes: twenty_models(*sizes) for sizes in ((5, 2), (8, 3), (4, 3))}
 for (n_features, d_hidden), (told, share) in seeds.items():
     most = max(told, key=told.count)
@@ -417,7 +417,7 @@ assert about(seeds[4, 3][1], 0.75, 0.01)
 # %%
 my_guess = {"fill or gather": None, "where": None}
 
-# %%
+# %% tags=["nbval-ignore-output"]
 ratio = torch.linspace(1.2, 6, 12)
 hundred = superposition.train_toy_models(100, 20, 1 / ratio, steps=2500, batch_size=128).model
 geometry = superposition.geometry(hundred.W, 1 / ratio)
@@ -428,11 +428,11 @@ plots.show(plots.plot_dimensionality(geometry, named))
 most = dict(zip(named.names, named.counts.amax(0).tolist(), strict=True))
 assert about(most["digon"], 40, 1) and most["pentagon"] >= 8 and most["square antiprism"] >= 6
 assert most["triangle"] <= 4 and most["tetrahedron"] <= 4
-at = int(named.counts[:, 3].argmax())
-assert about(named.n_represented[at], 40, 1)
+flat = (1 / ratio < 0.5) & (1 / ratio > 0.29)
+assert (named.counts[flat, 3] >= 37).all() and about(named.n_represented[flat].mean(), 40, 1)
 
 # %% [markdown]
-# They gather. Between densities of about 0.5 and 0.3 all forty features that are represented stand at exactly 1/2: twenty pairs in twenty dimensions, and the curve of dimensions per feature runs flat. Then come features at 2/5 and at 3/8: pentagons and antiprisms, orthogonal to each other, inside one large model. [Elhage22] compare it with the fractional quantum Hall effect; the solids are those of the Thomson problem, which asks how electrons on a sphere avoid each other.
+# They gather. Between densities of about 0.5 and 0.3 all forty features that are represented stand at 1/2: twenty pairs in twenty dimensions, and the curve of dimensions per feature runs flat. Then come features at 2/5 and at 3/8: pentagons and antiprisms, orthogonal to each other, inside one large model. [Elhage22] compare it with the fractional quantum Hall effect; the solids are those of the Thomson problem, which asks how electrons on a sphere avoid each other.
 #
 # Two plateaus of their figure, 2/3 and 3/4, are missing here: hardly any feature stands at a triangle or a tetrahedron. Section 6 says why.
 
@@ -446,11 +446,11 @@ assert about(named.n_represented[at], 40, 1)
 # %%
 my_guess = {"correlated": None, "anticorrelated": None}  # opposite, merged, or at right angles
 
-# %%
+# %% tags=["nbval-ignore-output"]
 together = superposition.paired_features("correlated")
 plots.show(plots.plot_paired_features(together))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 never = superposition.paired_features("anticorrelated")
 plots.show(plots.plot_paired_features(never))
 
@@ -473,7 +473,7 @@ assert about(never.within.mean(), -1, 0.03)
 #
 # Take one pentagon, and the same directions without bias and ReLU.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 alone = torch.tensor([0.05])
 pentagon = superposition.train_toy_models(5, 2, alone).model
 bare = ToyModel(pentagon.W, 0 * pentagon.b, alone, pentagon.importance, kind="linear")
@@ -490,13 +490,13 @@ assert about(pentagon.b.mean(), -0.25, 0.03) and about(pentagon.W.norm(dim=-1).m
 # %% [markdown]
 # A negative bias (-0.25) and the ReLU take alternating interference from 0.208 to 0.001, and slightly longer directions (1.14) make up for the bias. Against simultaneous interference, 0.105, neither can help: the model cannot know which part of the value is a push. So sparsity pays because it makes that case rare. Two rare features are active together $p^2$ of the time.
 #
-# Is a feature on or off, or a degree? It matters. A **binary** feature that is read as 0.6 was surely 1; a continuous one may have been 0.6.
+# Is a feature on or off, or a degree? Compare five **binary** features, which are 0 or 1, with five **continuous** ones, as we had so far. How much of their variance is lost?
 
-# %%
+# %% tags=["nbval-ignore-output"]
 binary = superposition.binary_against_continuous()
 plots.show(plots.plot_binary_comparison(binary))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 triangles = {}
 for name in ("continuous", "binary"):
     told, _ = twenty_models(3, 2, binary=name == "binary")
@@ -507,9 +507,15 @@ for name in ("continuous", "binary"):
 # %% hidden="numbers-binary"
 assert triangles["continuous"] == 0 and 1 <= triangles["binary"] <= 9
 assert about(binary.fvu_binary[-1], 0.037, 0.012) and about(binary.fvu_continuous[-1], 0.054, 0.015)
+assert about(binary.fvu_binary[0], 0.58, 0.04) and about(binary.fvu_continuous[0], 0.49, 0.04)
+on, part = binary.kinds_binary, binary.kinds_continuous
+assert about(on.alone[-1], 0.001, 0.004) and about(part.alone[-1], 0.011, 0.005)
+assert about(on.simultaneous[-1], 0.58, 0.08) and about(part.simultaneous[-1], 0.107, 0.02)
 
 # %% [markdown]
-# At a density of 0.02 binary features lose 3.7 % of their variance, continuous ones 5.4 %. And the geometry changes: three *continuous* features in two dimensions never make a triangle, three binary ones sometimes do. You can see why with the costs of section 3. Both active, values 1: in a pair both outputs are 0, a squared error of 2 for the pair. In a triangle each reads $1 - \tfrac12$, an error of $2 \cdot \tfrac14$ for each of three pairs, 1.5 in all. For uniform values the pair costs $2 \cdot \tfrac16 = \tfrac13$ and the triangle $6 \cdot \tfrac1{16} = \tfrac38$. So triangles win for binary features and lose for ours. That they are "sometimes" found, although they are better, is section 3's lesson again. **Which shapes you meet depends on how features are distributed**, and of real features we do not know that.
+# A binary feature that is active alone can be read exactly, since only one value must come out right (squared error 0.001, against 0.011 for a continuous one, which the bias bends). But when two meet, binary ones lose more: 0.58 against 0.11. So at a density of 0.02, where meetings are rare, binary features lose 3.7 % of their variance and continuous ones 5.4 %; at 0.5 it is the other way round, 58 % and 49 %.
+#
+# And the geometry changes: three *continuous* features in two dimensions never make a triangle, three binary ones sometimes do. You can see why with the costs of section 3. Both active, values 1: in a pair both outputs are 0, a squared error of 2 for the pair. In a triangle each reads $1 - \tfrac12$, an error of $2 \cdot \tfrac14$ for each of three pairs, 1.5 in all. For uniform values the pair costs $2 \cdot \tfrac16 = \tfrac13$ and the triangle $6 \cdot \tfrac1{16} = \tfrac38$. So triangles win for binary features and lose for ours. That they are "sometimes" found, although they are better, is section 3's lesson again. **Which shapes you meet depends on how features are distributed**, and of real features we do not know that.
 
 # %% [markdown]
 # ## 7. Any number, exactly
@@ -588,7 +594,7 @@ assert codes.two_read_right[3:].max() == 0
 # %%
 my_guess = {"smooth": None}
 
-# %%
+# %% tags=["nbval-ignore-output"]
 slow = superposition.slow_training()
 dynamics = superposition.learning_dynamics(slow)
 plots.show(plots.plot_learning_dynamics(dynamics))
@@ -651,13 +657,13 @@ def absolute_value_model(
 # %% check="04.7"
 check(absolute_value_model)
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sparsities = torch.tensor([1.0, 0.1, 0.03, 0.01])
 layers = superposition.train_absolute_value(20, 10, sparsities, torch.ones(20))
 stacks = superposition.neuron_stacks(layers)
 plots.show(plots.plot_computed_features(stacks))
 
-# %%
+# %% tags=["nbval-ignore-output"]
 plots.show(plots.plot_neuron_stacks(stacks, 0))
 plots.show(plots.plot_neuron_stacks(stacks, 2))
 
@@ -739,7 +745,7 @@ def read_off(layer, p, n_features):
     return best_f1(neurons, halves).amax(dim=0).mean(), own.mean()
 
 
-# %%
+# %% rtol=0.2
 read = {}
 for n, p in ((5, 0.3), (20, 0.03)):
     layer = superposition.train_absolute_value(n, 10, torch.tensor([p]), torch.ones(n))
@@ -761,7 +767,7 @@ assert about(read[20][0], 0.29, 0.06) and about(read[20][1], 0.62, 0.08)
 #
 # Each feature is pushed a little by many others. In normal inputs these pushes are few. An enemy can choose them: a small change along *all* features that interfere with one adds up. [Elhage22] ask how much worse the output gets by the worst change of length 0.1. In units of the change's squared length, a model without superposition gets worse by 1 at most.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 sweep = torch.logspace(0, -1.6, 7)
 attacked = superposition.train_toy_models(20, 5, sweep, steps=2000).model
 curve = superposition.adversarial_curve(attacked)
@@ -779,7 +785,7 @@ assert curve.random_change.max() < 1.2 and curve.correlation() > 0.6
 #
 # Move the density. At which density does the plane stop being shared by two pairs and begin to hold five? Is there one at which the arrows make no regular shape at all? Look at it as $W W^{\top}$ as well.
 
-# %%
+# %% tags=["nbval-ignore-output"]
 fine = 20 ** -torch.linspace(0, 1, 16)
 sixteen = superposition.train_toy_models(5, 2, fine, importance).model
 widgets.GeometryBrowser(superposition.geometry(sixteen.W, fine))

@@ -34,8 +34,8 @@ from mi_course.methods.sae.steps import Weights
 ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-sae" / "bin" / "python"
 D_IN, BATCH, K = 512, 4096, 32
-WIDTHS = {4096: 3, 16_384: 2}  # latents: timed steps
-SMALL = {"d_in": 128, "d_sae": 1024, "batch": 1024, "k": 16, "steps": 400}
+WIDTHS = {4096: 3, 16_384: 1}  # latents: timed steps
+SMALL = {"d_in": 64, "d_sae": 512, "batch": 512, "k": 8, "steps": 400}
 L1, L0, BANDWIDTH, THRESHOLD = 2e-3, 1e-3, 0.1, 0.1
 Step = Callable[[Tensor], object]
 
@@ -339,7 +339,7 @@ def floor(weights: Weights) -> Step:
 
 def reached(kind: str, peers: bool) -> None:
     """FVU on new activations after the same steps on the same batches."""
-    draw = batches(SMALL["d_in"], SMALL["batch"], 8)
+    draw = batches(SMALL["d_in"], SMALL["batch"], 4)
     weights = started(SMALL["d_sae"], draw(0), None, kind == "jumprelu")
     new, found = draw(10**6), {}
     for name, make in contenders(kind, peers).items():

@@ -32,6 +32,7 @@ class SAEConfig:
         target_l0: with it the penalty of jumprelu is l0 (L0 / target_l0 - 1)^2.
         bandwidth: width of the window around a threshold from which it learns (jumprelu).
         first_threshold: where thresholds start (jumprelu).
+        threshold_lr: of their logarithms, as a multiple of `lr`: they have far to go (jumprelu).
         prefixes: widths of the nested dictionaries (matryoshka); by default five, each twice the
             one before.
         lr: peak learning rate of Adam.
@@ -60,8 +61,9 @@ class SAEConfig:
     l1: float | int = 1e-3
     l0: float | int = 1e-3
     target_l0: float | int | None = None
-    bandwidth: float | int = 0.1
-    first_threshold: float | int = 0.1
+    bandwidth: float | int = 0.5
+    first_threshold: float | int = 0.5
+    threshold_lr: float | int = 10
     prefixes: tuple[int, ...] | None = None
     lr: float | int = 1e-3
     betas: tuple[float | int, float | int] = (0.9, 0.999)
@@ -97,8 +99,8 @@ class SAEConfig:
         self._check_prefixes()
 
     def _check_numbers(self) -> None:
-        at_least_one = ("d_sae", "steps", "start_batches", "dead_after")
-        positive = ("lr", "bandwidth", "first_threshold", "scale", "target_l0", "record_every")
+        at_least_one = ("d_sae", "steps", "start_batches", "dead_after", "record_every")
+        positive = ("lr", "bandwidth", "first_threshold", "threshold_lr", "scale", "target_l0")
         not_negative = ("l1", "l0", "aux_k", "aux_weight", "resample_every", "sparse_below")
         low = {name: 1 for name in at_least_one} | {name: 0 for name in not_negative}
         for name in (*at_least_one, *positive, *not_negative):

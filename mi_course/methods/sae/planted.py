@@ -51,7 +51,7 @@ class PlantedStream:
     probability: Float[Tensor, " feature"]
     batch_size: int
     n_batches: int | None = None
-    noise: float = 0.0
+    noise: float | int = 0.0
     seed: int = 0
     skipped: int = 0
 
@@ -78,11 +78,11 @@ class PlantedStream:
 
 def planted_stream(
     directions: Float[Tensor, "feature d_in"],
-    active: float | Float[Tensor, " feature"],
+    active: float | int | Float[Tensor, " feature"],
     *,
     batch_size: int,
     n_batches: int | None = None,
-    noise: float = 0.0,
+    noise: float | int = 0.0,
     seed: int = 0,
 ) -> PlantedStream:
     """Return batches of activations that planted features make.

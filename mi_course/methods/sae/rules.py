@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 import torch
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor
 
@@ -25,6 +26,7 @@ from mi_course.methods.sae.sparse import Codes
 
 __all__ = ["BatchTopK", "JumpReLU", "Relu", "Rule", "TopK", "l0_penalty", "rule_of"]
 
+GROUP = 8  # columns whose largest entry speaks for all of them
 SAMPLED_ROWS = 64
 MEMORY = 0.99  # of the mean of batch thresholds
 Chunks = Callable[[], Iterator[Float[Tensor, "row d_sae"]]]
@@ -61,7 +63,7 @@ class TopK:
         """Return the entries that are kept."""
         found = []
         for pre in chunks():
-            found.append(pre.topk(self.k, dim=1, sorted=False))
+            found.append(_largest(pre, self.k))
         values, cols = (torch.cat(each).flatten() for each in zip(*found, strict=True))
         starts = torch.arange(0, len(cols) + 1, self.k, device=cols.device)
         return Codes(starts, cols, values.relu_(), pre.shape[1])
@@ -196,6 +198,23 @@ def rule_of(config: SAEConfig, log_threshold: Float[Tensor, " d_sae"] | None) ->
         return JumpReLU(config, log_threshold)
     kinds = {"topk": TopK, "batchtopk": BatchTopK, "matryoshka": BatchTopK}
     return kinds.get(config.architecture, Relu)(config)
+
+
+def _largest(pre: Float[Tensor, "row d_sae"], k: int) -> tuple[Tensor, Tensor]:
+    """Return the k largest entries of each row, and their columns, in any order.
+
+    They lie in the k groups with the largest maxima, so most of a row is only looked at once.
+    """
+    n_groups, left = divmod(pre.shape[1], GROUP)
+    if left or n_groups < 2 * k:
+        found = pre.topk(k, dim=1, sorted=False)
+        return found.values, found.indices
+    grouped = rearrange(pre, "row (member group) -> row member group", member=GROUP)
+    groups = grouped.amax(1).topk(k, dim=1, sorted=False).indices
+    members = grouped.gather(2, repeat(groups, "row group -> row member group", member=GROUP))
+    found = rearrange(members, "row member group -> row (member group)").topk(k, 1, sorted=False)
+    cols = groups.gather(1, found.indices % k)
+    return found.values, cols.add_(found.indices.div_(k, rounding_mode="floor").mul_(n_groups))
 
 
 def _above(

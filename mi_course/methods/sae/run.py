@@ -26,6 +26,7 @@ __all__ = ["Run"]
 
 CHUNK_BYTES = 1 << 24  # of pre-activations held at once on a CPU, whose caches are about as large
 MOMENTS = ("exp_avg", "exp_avg_sq")
+THRESHOLD = "log_threshold"
 
 
 class Run:
@@ -51,7 +52,13 @@ class Run:
         self.seen: Seen | None = None
         self.learned = _learned(weights)
         self.optimiser = torch.optim.Adam(
-            list(self.learned.values()), lr=config.lr, betas=config.betas, fused=True
+            [
+                {"params": [value], "times": config.threshold_lr if name == THRESHOLD else 1}
+                for name, value in self.learned.items()
+            ],
+            lr=config.lr,
+            betas=config.betas,
+            fused=True,
         )
         self._buffers: Buffers | None = None
 
@@ -96,7 +103,7 @@ class Run:
         def chunks() -> Iterator[Float[Tensor, "row d_sae"]]:
             for rows in xc.split(buffers.rows):
                 pre = buffers("pre", len(rows))
-                yield torch.addmm(weights.b_enc, rows, weights.W_enc.T, out=pre)
+                yield torch.mm(rows, weights.W_enc.T, out=pre).add_(weights.b_enc)
 
         codes = self.rule.select(chunks)
         if config.architecture == "matryoshka":
@@ -129,7 +136,8 @@ class Run:
         grads.W_dec.addcmul_(W_dec, along[:, None], value=-1)
         for name, value in self.learned.items():
             value.grad = getattr(grads, name)
-        self.optimiser.param_groups[0]["lr"] = self.config.lr_at(self.step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["times"] * self.config.lr_at(self.step)
         self.optimiser.step()
         W_dec.div_(torch.linalg.vector_norm(W_dec, dim=1, keepdim=True))
 

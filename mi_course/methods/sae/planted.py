@@ -78,7 +78,7 @@ class PlantedStream:
 
 def planted_stream(
     directions: Float[Tensor, "feature d_in"],
-    active: float | int | Float[Tensor, " feature"],
+    active: float | int | Float[Tensor, "..."],
     *,
     batch_size: int,
     n_batches: int | None = None,
@@ -99,11 +99,12 @@ def planted_stream(
         A stream that can be read again; its `batch(number)` tells the true codes too.
 
     Raises:
-        ValueError: probabilities that are not above 0 and at most 1, or no batch.
+        ValueError: probabilities that are not from 0 to 1 or all 0, or no batch.
     """
     n = len(directions)
     probability = active if isinstance(active, Tensor) else torch.full((n,), active / n)
-    if len(probability) != n or probability.min() < 0 or not 0 < probability.max() <= 1:
+    fits = probability.shape == (n,) and probability.min() >= 0
+    if not fits or not 0 < probability.max() <= 1:
         raise ValueError(
             f"expected 0 to {n} active features, or a probability for each of {n}, got {active}"
         )
@@ -118,8 +119,9 @@ def _codes(probability: Float[Tensor, " feature"], batch: int, generator: torch.
     size = batch * n
     where = torch.empty(0, dtype=torch.long)
     while not len(where) or where[-1] < size:
-        gaps = torch.empty(int(1.1 * size * most) + 100, dtype=torch.long)
-        gaps.geometric_(most, generator=generator)
+        gaps = torch.ones(int(1.1 * size * most) + 100, dtype=torch.long)
+        if most < 1:
+            gaps.geometric_(most, generator=generator)
         start = where[-1] if len(where) else -1
         where = torch.cat([where, gaps.cumsum(0) + start])
     where = where[where < size]

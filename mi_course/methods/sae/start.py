@@ -37,7 +37,7 @@ def geometric_median(x: Float[Tensor, "token d_in"]) -> Float[Tensor, " d_in"]:
 
 
 def first_weights(
-    config: SAEConfig, batches: Sequence[Float[Tensor, "batch d_in"]]
+    config: SAEConfig, batches: Sequence[Float[Tensor, "_ d_in"]]
 ) -> tuple[Weights, float | int]:
     """Return weights to start from, and the scale of the activations.
 

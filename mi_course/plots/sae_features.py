@@ -40,7 +40,7 @@ def plot_feature_page(page: FeaturePage, *, title: str | None = None) -> go.Figu
         horizontal_spacing=0.12,
         subplot_titles=(
             "examples around the token in bold, with its activation",
-            "activations",
+            "",
             "tokens",
             "logits added by one unit",
             "labels (held-out F1)",

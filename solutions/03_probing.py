@@ -600,7 +600,7 @@ assert about(whole.loss, best.loss, 1e-4) and (MODEL != "town" or whole.proven)
 assert about(whole.nodes, 53, 25) and about(768 * 767 * 766 / 6e6, 75, 0.5)
 
 # %% [markdown]
-# An opening bracket is told by three neurons with a loss of 11 nats. The three neurons of the largest mean difference have 44, because a loud neuron passes before a quiet one that is as clear. Among all 768 the same three are the best, and the proof needed some fifty sets of choices where there are 75 million choices. It is not always so short: where many neurons are about as good as one another, hours would not close it, and what you get is the best probe so far with its gap. Note also what is proven: that no other three fit *these examples* better. Held-out examples are another matter.
+# An opening bracket is told by three neurons with a loss of 11 nats. The three neurons of the largest mean difference have 44, because a loud neuron passes before a quiet one that is as clear. Among all 768 the same three are the best, and the proof needed some fifty sets of choices where there are 75 million choices. It is not always so short: where many neurons are about as good as one another, the search runs out of time, and what you get is the best probe so far with its gap. Note also what is proven: that no other three fit *these examples* better. Held-out examples are another matter.
 #
 # So judge all methods where it counts: all ten collections of the paper (the facts about people are five), one layer, $k$ = 1, 4 and 8. What is held out are documents, for people also the given name, for compound words also the sentence frame. A compound word such as "ice cream" is told from its rivals alone ("ice age", "hand cream"): among other words its second half would give it away.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, MARKERS, frame
+from mi_course.plots.style import COLOURS, MARKERS, add_draws, frame, zero_line
 from mi_course.results import ChoiceEffects, SteeringEffects, TriggerAlarms
 
 __all__ = ["plot_choice_effects", "plot_steering_effects", "plot_trigger_alarms"]
@@ -32,7 +32,7 @@ def plot_choice_effects(
             showlegend=True,
             marker={"color": COLOURS[i]},
         )
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    zero_line(figure)
     figure.update_yaxes(title=f"{first.yes} against {first.no} (log odds, nats)")
     means = first.log_odds.mean(dim=1).tolist()
     return frame(
@@ -57,18 +57,11 @@ def plot_steering_effects(found: SteeringEffects, *, title: str | None = None) -
         A figure; grey lines are random directions of the same length.
     """
     figure = go.Figure()
-    for i, values in enumerate(found.random.tolist()):
-        figure.add_scatter(
-            x=list(found.coefficients),
-            y=values,
-            mode="lines",
-            name="random directions",
-            legendgroup="random",
-            showlegend=i == 0,
-            line={"color": "#bbbbbb", "width": 1},
-        )
+    coefficients = list(found.coefficients)
+    thin = {"mode": "lines", "line": {"color": "#bbbbbb", "width": 1}}
+    add_draws(figure, coefficients, found.random.tolist(), name="random directions", look=thin)
     figure.add_scatter(
-        x=list(found.coefficients),
+        x=coefficients,
         y=found.log_odds.tolist(),
         mode="lines+markers",
         name="the probe's direction",
@@ -76,7 +69,7 @@ def plot_steering_effects(found: SteeringEffects, *, title: str | None = None) -
         line={"color": COLOURS[0]},
         marker={"symbol": MARKERS[0], "size": 8},
     )
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    zero_line(figure)
     figure.update_xaxes(title=f"coefficient of the direction, added after layer {found.layer}")
     figure.update_yaxes(title=f"{found.yes} against {found.no} (log odds, nats)")
     largest = found.random_slopes().abs().max().item() if len(found.random) else 0.0

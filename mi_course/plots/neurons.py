@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, MARKERS, frame, visible
+from mi_course.plots.style import COLOURS, MARKERS, add_draws, frame, visible, zero_line
 from mi_course.results import BestNeurons, ContextAblation, Fingerprint, LogitEffect
 from mi_course.results.neurons import neuron_name
 
@@ -30,16 +30,9 @@ def plot_best_neurons(best: BestNeurons, *, title: str | None = None) -> go.Figu
     order = best.f1.argsort(descending=True).tolist()
     names = [best.features[i] for i in order]
     figure = go.Figure()
-    for draw, values in enumerate(best.random_f1.T.tolist()):
-        figure.add_scatter(
-            x=names,
-            y=[values[i] for i in order],
-            mode="markers",
-            name="random neurons",
-            legendgroup="random",
-            showlegend=draw == 0,
-            marker={"color": "#bbbbbb", "size": 5},
-        )
+    small = {"mode": "markers", "marker": {"color": "#bbbbbb", "size": 5}}
+    draws = best.random_f1[order].T.tolist()
+    add_draws(figure, names, draws, name="random neurons", look=small)
     figure.add_scatter(
         x=names,
         y=[best.f1[i].item() for i in order],
@@ -119,17 +112,10 @@ def plot_context_ablation(found: ContextAblation, *, title: str | None = None) -
         figure.add_bar(
             x=groups, y=values.tolist(), name=name, showlegend=True, marker={"color": COLOURS[i]}
         )
-    for draw, values in enumerate(found.random_inside.T.tolist()):
-        figure.add_scatter(
-            x=groups,
-            y=values,
-            mode="markers",
-            name="random neurons, inside",
-            legendgroup="random",
-            showlegend=draw == 0,
-            marker={"color": "#777777", "size": 8, "symbol": MARKERS[4]},
-        )
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    mark = {"mode": "markers", "marker": {"color": "#777777", "size": 8, "symbol": MARKERS[4]}}
+    draws = found.random_inside.T.tolist()
+    add_draws(figure, groups, draws, name="random neurons, inside", look=mark)
+    zero_line(figure)
     figure.update_yaxes(title="loss added (nats)")
     most = int(found.inside.argmax())
     return frame(
@@ -196,7 +182,7 @@ def plot_fingerprint(found: Fingerprint, *, title: str | None = None) -> go.Figu
             boxpoints="outliers",
             showlegend=False,
         )
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    zero_line(figure)
     figure.update_xaxes(title="layer", type="category")
     figure.update_yaxes(title="|w_in| b_in")
     means = found.products.mean(dim=1).tolist()

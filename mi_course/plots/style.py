@@ -4,11 +4,24 @@ The colours are those of Okabe and Ito, told apart by people with any colour vis
 comes with its own dash and marker, so that a print in grey still works.
 """
 
+from collections.abc import Mapping, Sequence
 from textwrap import wrap
+from typing import Any
 
 import plotly.graph_objects as go
 
-__all__ = ["COLOURS", "DASHES", "MARKERS", "PROBABILITY", "SIGNED", "TRUTH", "frame", "visible"]
+__all__ = [
+    "COLOURS",
+    "DASHES",
+    "MARKERS",
+    "PROBABILITY",
+    "SIGNED",
+    "TRUTH",
+    "add_draws",
+    "frame",
+    "visible",
+    "zero_line",
+]
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
@@ -63,6 +76,34 @@ def frame(
         meta={"summary": summary},
     )
     return figure
+
+
+def zero_line(figure: go.Figure) -> None:
+    """Draw the line at 0 from which changes are read."""
+    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+
+
+def add_draws(
+    figure: go.Figure,
+    x: Sequence[Any],
+    draws: Sequence[Sequence[float]],
+    *,
+    name: str,
+    look: Mapping[str, Any],
+) -> None:
+    """Draw what chance gives beside a result: a trace for each random draw, one legend entry.
+
+    Args:
+        figure: it is changed in place.
+        x: the same for all draws.
+        draws: the values of each.
+        name: in the legend.
+        look: mode, line and marker of the traces.
+    """
+    for i, values in enumerate(draws):
+        figure.add_scatter(
+            x=x, y=values, name=name, legendgroup="random", showlegend=i == 0, **look
+        )
 
 
 def visible(token: str) -> str:

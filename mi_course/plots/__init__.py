@@ -9,6 +9,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "sae_training": ["plot_training_curves"],
         "attention": ["plot_attention", "plot_attention_from"],
         "attribution": ["plot_attribution", "plot_largest_parts"],
         "circuitsvis_view": ["attention_view", "token_view"],

@@ -32,15 +32,17 @@ class Buffers:
 
 def dense_step(
     weights: Weights,
+    grads: Weights,
     rule: Relu | JumpReLU,
     xc: Float[Tensor, "batch d_in"],
     penalty: float | int,
     buffers: Buffers,
-) -> tuple[Weights, Seen]:
-    """Return the gradients of the loss, and what was seen.
+) -> Seen:
+    """Write the gradients of the loss, and return what was seen.
 
     Args:
         weights: of the autoencoder.
+        grads: what is written over.
         rule: of L1 or JumpReLU.
         xc: activations minus b_dec.
         penalty: share of the sparsity penalty that holds.
@@ -48,8 +50,8 @@ def dense_step(
     """
     kind = _Jump if isinstance(rule, JumpReLU) else _Positive
     pass_ = kind(rule, weights, penalty, len(xc))
-    names = ("W_enc", "b_enc", "W_dec", "b_dec")
-    grads = Weights(*(torch.zeros_like(getattr(weights, name)) for name in names))
+    for grad in (grads.W_enc, grads.b_enc, grads.W_dec, grads.b_dec):
+        grad.zero_()
     error = torch.empty_like(xc)
     parts = zip(xc.split(buffers.rows), error.split(buffers.rows), strict=True)
     for x, wrong in parts:
@@ -64,7 +66,7 @@ def dense_step(
         grads.b_dec += g.sum(0)
     grads.b_dec -= grads.b_enc @ weights.W_enc
     loss = square(error) / error.numel() + pass_.finish()
-    return grads, Seen(loss, error, pass_.largest > 0, pass_.n_active)
+    return Seen(loss, error, pass_.largest > 0, pass_.n_active)
 
 
 class _Positive:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import torch
+from einops import einsum
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -24,7 +25,8 @@ from mi_course.methods.sae.steps import Seen, Weights, add_auxiliary, nested_ste
 
 __all__ = ["Run"]
 
-CHUNK_BYTES = 1 << 24  # of pre-activations held at once on a CPU, whose caches are about as large
+# Pre-activations held at once on a CPU: about its cache, but enough rows for a fast matrix product.
+CHUNK_BYTES, CHUNK_ROWS = 1 << 24, 1024
 MOMENTS = ("exp_avg", "exp_avg_sq")
 THRESHOLD = "log_threshold"
 
@@ -35,6 +37,7 @@ class Run:
     Attributes:
         config: what it was started with.
         weights: as they are now.
+        grads: gradients of the last step, before Adam.
         scale: what activations are divided by.
         step: batches learned from so far.
         silent: steps since each latent was active.
@@ -45,6 +48,8 @@ class Run:
     def __init__(self, config: SAEConfig, weights: Weights, scale: float | int) -> None:
         self.config, self.weights, self.scale = config, weights, scale
         self.rule = rule_of(config, weights.log_threshold)
+        held = (weights.W_enc, weights.b_enc, weights.W_dec, weights.b_dec)
+        self.grads = Weights(*map(torch.zeros_like, held))
         self.step = 0
         self.share = 1.0  # of latents that are active: dense until it is small
         self.silent = torch.zeros_like(weights.b_enc)
@@ -73,13 +78,13 @@ class Run:
         check_width(x, self.weights.W_dec.shape[1])
         # Whoever trains under automatic mixed precision gets the same numbers.
         xc = x.to(self.weights.b_dec).div(self.scale).sub_(self.weights.b_dec)
-        grads, seen = self._auxiliary(*self._gradients(xc), xc)
+        seen = self._auxiliary(self._gradients(xc), xc)
         if not seen.loss.isfinite():
             raise ValueError(
                 f"expected finite activations, got NaN or infinity in batch {self.step}, try to "
                 "look at the model's weights and at the hook"
             )
-        self._descend(grads)
+        self._descend()
         self.silent = torch.where(seen.active, 0, self.silent + 1)
         self.seen = seen
         self.step += 1
@@ -93,12 +98,12 @@ class Run:
         """Return which latents have been silent for long."""
         return self.silent >= self.config.dead_after
 
-    def _gradients(self, xc: Float[Tensor, "batch d_in"]) -> tuple[Weights, Seen]:
-        config, weights = self.config, self.weights
+    def _gradients(self, xc: Float[Tensor, "batch d_in"]) -> Seen:
+        config, weights, grads = self.config, self.weights, self.grads
         penalty = config.penalty_at(self.step)
         buffers = self._scratch(xc)
         if config.architecture not in TOPK_FAMILY and self.share > config.sparse_below:
-            return dense_step(weights, self.rule, xc, penalty, buffers)
+            return dense_step(weights, grads, self.rule, xc, penalty, buffers)
 
         def chunks() -> Iterator[Float[Tensor, "row d_sae"]]:
             for rows in xc.split(buffers.rows):
@@ -107,32 +112,32 @@ class Run:
 
         codes = self.rule.select(chunks)
         if config.architecture == "matryoshka":
-            return nested_step(weights, codes, self.rule, xc, config.widths)
-        return sparse_step(weights, codes, self.rule, xc, penalty)
+            return nested_step(weights, grads, codes, self.rule, xc, config.widths)
+        return sparse_step(weights, grads, codes, self.rule, xc, penalty)
 
     def _scratch(self, xc: Float[Tensor, "batch d_in"]) -> Buffers:
         d_sae = len(self.weights.b_enc)
         fit = CHUNK_BYTES // (xc.element_size() * d_sae) if xc.device.type == "cpu" else len(xc)
-        rows = min(len(xc), max(64, fit))
+        rows = min(len(xc), max(CHUNK_ROWS, fit))
         if self._buffers is None or self._buffers.rows < rows:
             self._buffers = Buffers(self.weights, rows)
         return self._buffers
 
-    def _auxiliary(self, grads: Weights, seen: Seen, xc: Tensor) -> tuple[Weights, Seen]:
-        config = self.config
+    def _auxiliary(self, seen: Seen, xc: Float[Tensor, "batch d_in"]) -> Seen:
+        config, dead = self.config, self.dead
         k = xc.shape[1] // 2 if config.aux_k is None else config.aux_k
-        if config.architecture in TOPK_FAMILY and k and self.dead.any():
-            seen = add_auxiliary(self.weights, grads, xc, seen, self.dead, k, config.aux_weight)
-        return grads, seen
+        if config.architecture not in TOPK_FAMILY or not k or not dead.any():
+            return seen
+        return add_auxiliary(self.weights, self.grads, xc, seen, dead, k, config.aux_weight)
 
-    def _descend(self, grads: Weights) -> None:
+    def _descend(self) -> None:
         """Take one step of Adam, decoder rows staying at length 1."""
-        W_dec = self.weights.W_dec
+        W_dec, grads = self.weights.W_dec, self.grads
         if self.weights.tied:
             grads.W_dec += grads.W_enc
         if isinstance(self.rule, JumpReLU):
             grads.log_threshold = self.rule.grad
-        along = torch.linalg.vecdot(grads.W_dec, W_dec)
+        along = einsum(grads.W_dec, W_dec, "d_sae d_in, d_sae d_in -> d_sae")
         grads.W_dec.addcmul_(W_dec, along[:, None], value=-1)
         for name, value in self.learned.items():
             value.grad = getattr(grads, name)

@@ -21,6 +21,8 @@ from torch.nn.functional import embedding_bag, pad
 
 __all__ = ["Codes"]
 
+COLUMNS = 4096
+
 
 @dataclass(frozen=True, eq=False)
 class Codes:
@@ -79,6 +81,7 @@ class Codes:
         self,
         values: Float[Tensor, " entry"],
         g: Float[Tensor, "row d_in"],
+        out: Float[Tensor, "col d_in"],
         rows: Int[Tensor, " entry"] | None = None,
     ) -> Float[Tensor, "col d_in"]:
         """Return codes.T @ g, with other values in the places of the codes.
@@ -86,11 +89,17 @@ class Codes:
         Args:
             values: one for each entry.
             g: what is summed.
+            out: where the sums are written.
             rows: the row of g that each entry takes; its own when None.
         """
         order, starts = self._by_column
-        rows = self.rows if rows is None else rows
-        return _bags(rows[order], g, starts, values[order])
+        rows, values = (self.rows if rows is None else rows)[order], values[order]
+        # Small results come from memory that is at hand; a large one would be fetched page by page.
+        for col in range(0, self.n_cols, COLUMNS):
+            edges = starts[col : col + COLUMNS + 1]
+            here = slice(edges[0].item(), edges[-1].item())
+            out[col : col + COLUMNS] = _bags(rows[here], g, edges - edges[0], values[here])
+        return out
 
     def column_totals(self, values: Float[Tensor, " entry"]) -> Float[Tensor, " col"]:
         """Return the sum of some values, one for each entry, over each column."""

@@ -68,15 +68,17 @@ class Seen:
 
 def sparse_step(
     weights: Weights,
+    grads: Weights,
     codes: Codes,
     rule: Rule,
     xc: Float[Tensor, "batch d_in"],
     penalty: float | int,
-) -> tuple[Weights, Seen]:
-    """Return the gradients of the loss, and what was seen.
+) -> Seen:
+    """Write the gradients of the loss, and return what was seen.
 
     Args:
         weights: of the autoencoder.
+        grads: what is written over.
         codes: of the batch, as the rule selected them.
         rule: the architecture's.
         xc: activations minus b_dec.
@@ -85,23 +87,25 @@ def sparse_step(
     error = codes.decode(weights.W_dec).sub_(xc)
     g = error * (2 / error.numel())
     slopes, added = rule.backward(codes, codes.dots(g, weights.W_dec), penalty)
-    grads = _gathered(weights, codes, slopes, g, xc, codes.rows)
+    _gather(weights, grads, codes, slopes, g, xc, codes.rows)
     grads.b_dec.add_(g.sum(0))
     loss = square(error) / error.numel() + added
-    return grads, Seen(loss, error, *_active(codes))
+    return Seen(loss, error, *_active(codes))
 
 
 def nested_step(
     weights: Weights,
+    grads: Weights,
     codes: Codes,
     rule: Rule,
     xc: Float[Tensor, "batch d_in"],
     widths: tuple[int, ...],
-) -> tuple[Weights, Seen]:
-    """Return the gradients of the mean loss of nested dictionaries, and what was seen.
+) -> Seen:
+    """Write the gradients of the mean loss of nested dictionaries, and return what was seen.
 
     Args:
         weights: of the autoencoder.
+        grads: what is written over.
         codes: of the batch; each row's entries in the order of columns.
         rule: the architecture's.
         xc: activations minus b_dec.
@@ -114,10 +118,10 @@ def nested_step(
     whole = g.flip(1).cumsum(1).flip(1)
     heard = rearrange(whole, "batch n d_in -> (batch n) d_in")
     slopes, added = rule.backward(split, split.dots(heard, weights.W_dec), 1.0)
-    grads = _gathered(weights, split, slopes, heard, xc, split.rows // n)
+    _gather(weights, grads, split, slopes, heard, xc, split.rows // n)
     grads.b_dec.add_(whole[:, 0].sum(0))
     loss = square(error) / error.numel() + added
-    return grads, Seen(loss, error[:, -1], *_active(codes))
+    return Seen(loss, error[:, -1], *_active(codes))
 
 
 def in_blocks(codes: Codes, widths: tuple[int, ...]) -> Codes:
@@ -168,15 +172,20 @@ def add_auxiliary(
     return replace(seen, loss=loss)
 
 
-def _gathered(
-    weights: Weights, codes: Codes, slopes: Tensor, g: Tensor, xc: Tensor, rows: Tensor
-) -> Weights:
-    """Return gradients but for what b_dec gets from the reconstruction."""
-    W_dec = codes.column_sums(codes.values, g)
-    W_enc = codes.column_sums(slopes, xc, rows)
-    b_enc = codes.column_totals(slopes)
-    b_dec = -(b_enc @ weights.W_enc)
-    return Weights(W_enc, b_enc, W_dec, b_dec)
+def _gather(
+    weights: Weights,
+    grads: Weights,
+    codes: Codes,
+    slopes: Tensor,
+    g: Tensor,
+    xc: Tensor,
+    rows: Tensor,
+) -> None:
+    """Write gradients but for what b_dec gets from the reconstruction."""
+    codes.column_sums(codes.values, g, grads.W_dec)
+    codes.column_sums(slopes, xc, grads.W_enc, rows)
+    grads.b_enc = codes.column_totals(slopes)
+    grads.b_dec = -(grads.b_enc @ weights.W_enc)
 
 
 def _active(codes: Codes) -> tuple[Bool[Tensor, " d_sae"], Shaped[Tensor, ""]]:

@@ -128,7 +128,7 @@ def by_hand(run, x, dead=None):
     xc = x - run.weights.b_dec
     if dead is not None:
         run.silent[dead] = run.config.dead_after
-    grads, seen = run._auxiliary(*run._gradients(xc), xc)
+    seen, grads = run._auxiliary(run._gradients(xc), xc), run.grads
     found = {name: value for name, value in vars(grads).items() if value is not None}
     if run.weights.tied:
         found["W_dec"] = found["W_enc"] = grads.W_dec + grads.W_enc

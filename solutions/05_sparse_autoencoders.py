@@ -85,7 +85,7 @@ assert about(sum(f1 >= 0.8 for f1 in then), 3, 0) and about(sum(f1 >= 0.8 for f1
 #
 # 1. write a sparse autoencoder in ten lines, and know what six families of them do differently;
 # 2. say whether it found the truth, where there is a truth to find;
-# 3. read its two numbers, L0 and FVU, and catch the four mistakes that flatter them;
+# 3. read its two numbers, L0 and FVU, and catch the mistakes that flatter them;
 # 4. measure what the model itself thinks of it: loss, perplexity, KL;
 # 5. read a feature from examples, tokens, labels and logits, and test the reading by ablation and steering;
 # 6. recognise features that split, are absorbed, or belong to one seed only.
@@ -95,7 +95,7 @@ assert about(sum(f1 >= 0.8 for f1 in then), 3, 0) and about(sum(f1 >= 0.8 for f1
 # %% [markdown]
 # ## 1. A sentence with few words
 #
-# Think of the activation $x$ as a sentence, and of the features as words. The dictionary holds thousands, and any one sentence uses a few. An **autoencoder** has to find both: which words there are, and which of them this sentence uses.
+# Think of the activation $x$ as a sentence, and of the features as words. The dictionary holds hundreds or thousands, and any one sentence uses a few. An **autoencoder** has to find both: which words there are, and which of them this sentence uses.
 #
 # $$f = \text{ReLU}\big((x - b_\text{dec})\, W_\text{enc} + b_\text{enc}\big) \qquad\qquad \hat{x} = f\, W_\text{dec} + b_\text{dec}$$
 #
@@ -305,7 +305,7 @@ def learn(architecture, stream=world, **rest):
     return sae.train_sae(stream, config).sae
 
 
-# %%
+# %% rtol=0.1
 tied = learn("tied_l1", l1=0.03, lr=1e-2)
 rivals = sae.neurons(held), sae.random_directions(held, 48), sae.pca(held), sae.ica(held), tied
 for each in rivals:
@@ -446,7 +446,7 @@ families = {
     "Matryoshka": learn("matryoshka", k=3),
 }
 
-# %%
+# %% rtol=0.3
 scores = [sae.reconstruction_scores(each, held) for each in families.values()]
 for name, each, score in zip(families, families.values(), scores, strict=True):
     print(
@@ -485,7 +485,7 @@ tried = [small("topk", k=4), small("topk", k=16), small("l1", l1=0.01), small("l
 tried += [small("jumprelu", l0=1.0, target_l0=16), small("batchtopk", k=16)]
 tried += [small("matryoshka", k=16)]
 
-# %%
+# %% rtol=0.2
 frontier = [sae.reconstruction_scores(each, x[~data.fit]) for each in tried]
 title = "L1 needs twice as many features and still misses more"
 plots.show(plots.plot_frontier(*frontier, title=title))
@@ -506,7 +506,7 @@ assert about(rows[0].fvu, 0.15, 0.015) and about(rows[2].fvu, 0.09, 0.01)
 assert about(rows[3].fvu, 0.36, 0.02) and about(rows[4].fvu, 0.86, 0.02)
 
 # %% [markdown]
-# L1 with 32 active features leaves 0.31 unexplained, TopK with half as many 0.23. With about five, L1 leaves 0.59; TopK with four, 0.29. JumpReLU, BatchTopK and Matryoshka stand beside TopK. The lines below the figure are the dictionaries that come with the course, trained on a million tokens: from 384 to 1,536 features the unexplained part falls from 0.15 to 0.09 at the same L0. More words, shorter sentences. The sixteen largest principal components of each token leave 0.36, the sixteen largest axes 0.86.
+# L1 with 32 active features leaves 0.31 unexplained, TopK with half as many 0.23. With about five, L1 leaves 0.59; TopK with four, 0.29. JumpReLU, BatchTopK and Matryoshka stand beside TopK. The lines below the figure are the dictionaries that come with the course, which were trained for longer: from 384 to 1,536 features the unexplained part falls from 0.15 to 0.09 at the same L0. More words, shorter sentences. The sixteen largest principal components of each token leave 0.36, the sixteen largest axes 0.86.
 #
 # Width is not free, though. Much of it may be dead.
 #
@@ -529,7 +529,7 @@ cured = {
     "  with b_dec at the median": (held + away, learn("topk", moved, k=3, aux_k=0)),
 }
 
-# %%
+# %% rtol=0.6
 left = {name: sae.reconstruction_scores(each, rows) for name, (rows, each) in cured.items()}
 for name, score in left.items():
     print(f"{name:28} dead {score.dead:4.0%}, FVU {score.fvu:.2f}")
@@ -537,12 +537,12 @@ for name, score in left.items():
 # %% hidden="numbers-dead"
 dead = [score.dead for score in left.values()]
 missed = [score.fvu for score in left.values()]
-assert abs(dead[0] - 0.43) < 0.05 and abs(dead[1] - 0.26) < 0.05
-assert abs(dead[2] - 0.11) < 0.05 and dead[3] < 0.04 and dead[4] < 0.01
+assert 0.34 < dead[0] < 0.48 and dead[1] < 0.33 and dead[1] < dead[0] - 0.05
+assert 0.05 < dead[2] < 0.18 and dead[3] < 0.04 and dead[4] < 0.01
 assert abs(missed[2] - 0.41) < 0.03 and abs(missed[4] - 0.13) < 0.02
 
 # %% [markdown]
-# In a hurry 43 % of the features die; resampling brings that down to 26 %. Far from the origin the auxiliary loss leaves 1 % of 11 % dead. But look at the last column: cured or not, TopK still misses about 0.4 of the variance, because a few features are busy saying the mean all the time. The best cure is the last line, where nothing needs one: start $b_\text{dec}$ in the middle of the data, and 0.13 is missed as before. Count the dead, but ask first what kills them.
+# In a hurry about two in five features die; resampling brings that below a third. Far from the origin about one in ten dies without the auxiliary loss, and next to none with it. But look at the last column: cured or not, TopK still misses about 0.4 of the variance, because a few features are busy saying the mean all the time. The best cure is the last line, where nothing needs one: start $b_\text{dec}$ in the middle of the data, and 0.13 is missed as before. Count the dead, but ask first what kills them.
 #
 # ## 6. Let the model be the judge
 #
@@ -947,7 +947,7 @@ rules = {
 }
 
 
-# %%
+# %% rtol=0.3
 def twins_active(name):
     """Return how often the twins of general features are active: general alone, with special."""
     config = sae.SAEConfig(name.lower(), d_sae=48, steps=1000, lr=3e-3, **rules[name])
@@ -964,12 +964,12 @@ for name, (alone, beside) in recalls.items():
     print(f"{name:10} active on {alone:4.0%} of general alone, {beside:4.0%} beside a special one")
 
 # %% hidden="numbers-absorption"
-assert abs(recalls["L1"][0] - 0.98) < 0.03 and abs(recalls["L1"][1] - 0.55) < 0.1
-assert abs(recalls["TopK"][0] - 0.71) < 0.1 and abs(recalls["TopK"][1] - 0.40) < 0.1
+assert abs(recalls["L1"][0] - 0.97) < 0.03 and 0.42 < recalls["L1"][1] < 0.6
+assert abs(recalls["TopK"][0] - 0.70) < 0.05 and abs(recalls["TopK"][1] - 0.40) < 0.05
 assert recalls["Matryoshka"][0] > 0.97 and abs(recalls["Matryoshka"][1] - 0.94) < 0.05
 
 # %% [markdown]
-# The L1 dictionary's twin is active on 98 % of the general feature's lone appearances and on 55 % of those beside a special one. In TopK it is 71 and 40 %. Nothing was wrong with training: one feature is cheaper than two, so the special one learns to write *both* directions, and the general one falls silent there. It now means "starts with a letter, except in the words that have a feature of their own". No list of top examples would show the holes. Matryoshka, which must write with its first eight features alone, keeps the general ones whole (100 and 94 %). Here is what it is for.
+# The L1 dictionary's twin is active on nearly all of the general feature's lone appearances (97 %), and on about half of those beside a special one. In TopK it is 70 and 40 %. Nothing was wrong with training: one feature is cheaper than two, so the special one learns to write *both* directions, and the general one falls silent there. It now means "starts with a letter, except in the words that have a feature of their own". No list of top examples would show the holes. Matryoshka, which must write with its first eight features alone, keeps the general ones whole (100 and 94 %). Here is what it is for.
 #
 # In the model, look for labels whose best feature is silent on many of their tokens, while features that are active only inside the label take its place:
 
@@ -1025,7 +1025,7 @@ assert MODEL != "town" or len(split.children(parent)) == 4
 again = dictionary(seed=1)
 three = [learned, again, widths[0]]
 shared = sae.stability(three, names=["768, seed 0", "768, seed 1", "384, seed 0"])
-plots.show(plots.plot_stability(shared))
+plots.show(plots.plot_stability(shared, title="Seeds share a third of their features"))
 
 # %% hidden="numbers-stability"
 assert about(shared.fractions[0, 1], 0.32, 0.03) and about(shared.fractions[2, 0], 0.37, 0.03)
@@ -1037,13 +1037,13 @@ assert about(shared.fractions[0, 1], 0.32, 0.03) and about(shared.fractions[2, 0
 #
 # *When Mary and John went to the store, John gave a drink to ...* What must change inside for the model to say the other name? [Cunningham23] (section 4, figure 3) copy features from a run on a prompt in which the names are exchanged, a few at a time, and see how near the output comes to that run's. A dictionary that cuts the computation at its joints needs few, and a small edit.
 
-# %%
+# %% rtol=0.3
 pairs = tasks.ioi(model.tokenizer, 40, 0).pairs
 rivals = learned, sae.SignedDirections(sae.pca(x)), tried[2]
 curves = [sae.feature_patching_by_pair(model, HOOK, each, pairs) for each in rivals]
 plots.show(plots.plot_patching_curves(curves))
 
-# %%
+# %% rtol=0.3
 for curve in curves:
     print(curve.summary())
 
@@ -1077,7 +1077,7 @@ for layer in range(model.cfg.n_layers // 2):
 
 stack[HOOK] = learned
 
-# %%
+# %% rtol=0.3
 target = best("text_feature: bracket_close")
 tree = sae.feature_tree(model, stack, target, sae.top_rows(activity, target, k=8))
 plots.show(plots.plot_feature_tree(tree, names=names | {(HOOK, target): "bracket_close"}))

@@ -10,6 +10,7 @@ from tests.grading import class_of_students as students
 
 CODEWORD = "earlier_student_wrote_this"
 
+OPTIONS = {"timeout": 10.0}  # they read every file that they see, also on a busy machine
 WALK = """
 import os, sys
 def processes():

@@ -35,9 +35,11 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-sae" / "bin" / "python"
 D_IN, BATCH, K = 512, 4096, 32
 WIDTHS = {4096: 3, 16_384: 1}  # latents: timed steps
-SMALL = {"d_in": 64, "d_sae": 512, "batch": 512, "k": 8, "steps": 400}
-L1, L0, BANDWIDTH, THRESHOLD = 2e-3, 1e-3, 0.1, 0.1
+SMALL = {"d_in": 64, "d_sae": 512, "batch": 512, "k": 8, "steps": 2000}
+L1, L0, BANDWIDTH, THRESHOLD = 2e-2, 1e-2, 0.5, 0.5
+LR, DECAY = 1e-3, 0.3  # of the small one; the last part of the steps falls to nothing
 Step = Callable[[Tensor], object]
+Made = tuple[Step, Callable, torch.optim.Optimizer | None]
 
 
 def report(name: str, ours: float, peer: float, unit: str, peer_version: str, more: bool) -> None:
@@ -84,10 +86,11 @@ def copied(weights: Weights, jump: bool) -> Weights:
     return made
 
 
-# --- contenders: each returns a step, and codes with reconstruction for new activations
+# --- contenders: each returns a step, codes with reconstruction for new activations, and its Adam
+# (None where the learning rate falls by itself)
 
 
-def ours(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[Step, Callable]:
+def ours(kind: str, weights: Weights, k: int, lr: float, steps: int) -> Made:
     """Our run."""
     config = SAEConfig(
         kind,
@@ -97,9 +100,10 @@ def ours(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[St
         l0=L0,
         bandwidth=BANDWIDTH,
         lr=lr,
+        clip=1.0,
         steps=steps,
         warm_up=0,
-        decay=0,
+        decay=DECAY,
         sparsity_warm_up=0,
         resample_every=0,
         dead_after=10**6,
@@ -107,13 +111,16 @@ def ours(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[St
     run = Run(config, copied(weights, kind == "jumprelu"), 1.0)
 
     def codes(x: Tensor) -> tuple[Tensor, Tensor]:
-        acts = run.sae().encode(x)
-        return acts, run.sae().decode(acts)
+        sae = run.sae()
+        # All contenders choose the largest codes of this batch, none by what it learned before.
+        batchwise = kind == "batchtopk"
+        acts = run.rule.select(lambda: iter([sae.pre(x)])).dense() if batchwise else sae.encode(x)
+        return acts, sae.decode(acts)
 
-    return run.learn, codes
+    return run.learn, codes, None
 
 
-def plain(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[Step, Callable]:
+def plain(kind: str, weights: Weights, k: int, lr: float, steps: int) -> Made:
     """Autograd, dense, with fused Adam: what one would write first."""
     held = vars(copied(weights, False)).items()
     leaves = {name: torch.nn.Parameter(value) for name, value in held if value is not None}
@@ -143,12 +150,10 @@ def plain(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[S
             W_dec = leaves["W_dec"]
             W_dec.div_(W_dec.norm(dim=1, keepdim=True))
 
-    return step, torch.no_grad()(codes)
+    return step, torch.no_grad()(codes), adam
 
 
-def sae_lens(
-    kind: str, weights: Weights, k: int, lr: float, steps: int, **changes: bool
-) -> tuple[Step, Callable]:
+def sae_lens(kind: str, weights: Weights, k: int, lr: float, steps: int, **changes: bool) -> Made:
     """SAELens's own trainer, one step at a time; its errors are sums over d_in, ours means."""
     import sae_lens as package
     from sae_lens.config import SAETrainerConfig
@@ -183,12 +188,10 @@ def sae_lens(
         acts = sae.encode(x)
         return (acts.to_dense() if acts.is_sparse else acts), sae.decode(acts)
 
-    return trainer.step, torch.no_grad()(codes)
+    return trainer.step, torch.no_grad()(codes), trainer.optimizer
 
 
-def dictionary_learning(
-    kind: str, weights: Weights, k: int, lr: float, steps: int
-) -> tuple[Step, Callable]:
+def dictionary_learning(kind: str, weights: Weights, k: int, lr: float, steps: int) -> Made:
     """The trainers of dictionary_learning, one update at a time."""
     from dictionary_learning.trainers import (
         BatchTopKTrainer,
@@ -220,10 +223,11 @@ def dictionary_learning(
         acts = ae.encode(x, use_threshold=False) if kind.endswith("topk") else ae.encode(x)
         return acts, ae.decode(acts)
 
-    return (lambda x: trainer.update(next(number), x)), torch.no_grad()(codes)
+    step = lambda x: trainer.update(next(number), x)  # noqa: E731
+    return step, torch.no_grad()(codes), trainer.optimizer
 
 
-def sparsify(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tuple[Step, Callable]:
+def sparsify(kind: str, weights: Weights, k: int, lr: float, steps: int) -> Made:
     """Return a coder of sparsify with the steps of its trainer, and fused Adam."""
     from sparsify import SparseCoder, SparseCoderConfig
 
@@ -244,7 +248,7 @@ def sparsify(kind: str, weights: Weights, k: int, lr: float, steps: int) -> tupl
         out = coder(x)
         return out.latent_acts, out.sae_out
 
-    return step, torch.no_grad()(codes)
+    return step, torch.no_grad()(codes), adam
 
 
 def contenders(kind: str, peers: bool) -> dict[str, Callable]:
@@ -350,8 +354,11 @@ def reached(kind: str, peers: bool) -> None:
     for name, make in contenders(kind, peers).items():
         if name == "dictionary_learning" and kind == "jumprelu":
             continue  # it aims at an L0 in place of weighing it
-        step, codes = make(kind, weights, SMALL["k"], 1e-3, SMALL["steps"])
+        step, codes, adam = make(kind, weights, SMALL["k"], LR, SMALL["steps"])
         for number in range(SMALL["steps"]):
+            left = (SMALL["steps"] - number) / (DECAY * SMALL["steps"])
+            for group in adam.param_groups if adam else ():
+                group["lr"] = LR * min(1, left)
             step(draw(1 + number))
         acts, recon = codes(new)
         fvu = ((recon - new).square().sum() / (new - new.mean(0)).square().sum()).item()

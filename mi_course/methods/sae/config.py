@@ -37,6 +37,8 @@ class SAEConfig:
             one before.
         lr: peak learning rate of Adam.
         betas: of Adam.
+        clip: length to which longer gradients are shortened before Adam, of a loss that is summed
+            and not averaged over d_in, as papers write it; None leaves them.
         steps: batches to learn from.
         warm_up: fraction of the steps over which the learning rate rises from zero.
         sparsity_warm_up: fraction of the steps over which `l1` or `l0` rises from zero.
@@ -67,6 +69,7 @@ class SAEConfig:
     prefixes: tuple[int, ...] | None = None
     lr: float | int = 1e-3
     betas: tuple[float | int, float | int] = (0.9, 0.999)
+    clip: float | int | None = None
     steps: int = 1000
     warm_up: float | int = 0.05
     sparsity_warm_up: float | int = 0.1
@@ -100,7 +103,15 @@ class SAEConfig:
 
     def _check_numbers(self) -> None:
         at_least_one = ("d_sae", "steps", "start_batches", "dead_after", "record_every")
-        positive = ("lr", "bandwidth", "first_threshold", "threshold_lr", "scale", "target_l0")
+        positive = (
+            "lr",
+            "bandwidth",
+            "first_threshold",
+            "threshold_lr",
+            "scale",
+            "target_l0",
+            "clip",
+        )
         not_negative = ("l1", "l0", "aux_k", "aux_weight", "resample_every", "sparse_below")
         low = {name: 1 for name in at_least_one} | {name: 0 for name in not_negative}
         for name in (*at_least_one, *positive, *not_negative):

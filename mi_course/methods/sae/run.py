@@ -141,6 +141,10 @@ class Run:
         grads.W_dec.addcmul_(W_dec, along[:, None], value=-1)
         for name, value in self.learned.items():
             value.grad = getattr(grads, name)
+        if self.config.clip is not None:
+            # One clip for all parameters together, of gradients d_in times as large.
+            longest = self.config.clip / W_dec.shape[1]
+            torch.nn.utils.clip_grad_norm_(self.learned.values(), longest)
         for group in self.optimiser.param_groups:
             group["lr"] = group["times"] * self.config.lr_at(self.step)
         self.optimiser.step()

@@ -214,3 +214,19 @@ def test_what_reaches_adam_does_not_point_along_the_decoder():
     run.learn(activations())
     along = (run.weights.W_dec.grad * before).sum(1)
     assert along.abs().max() < 1e-7 < run.weights.W_dec.grad.norm(dim=1).max()
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1e3])
+def test_long_gradients_are_shortened_together_and_short_ones_left(clip):
+    plain, clipped = run_of(config("topk")), run_of(config("topk", clip=clip))
+    for run in (plain, clipped):
+        run.learn(activations())
+    pairs = [
+        (getattr(clipped.weights, name).grad, getattr(plain.weights, name).grad)
+        for name in ("W_enc", "b_enc", "W_dec", "b_dec")
+    ]
+    length = sum(grad.square().sum() for _, grad in pairs).sqrt() * D_IN
+    share = min(1.0, clip / length.item())
+    assert (share < 1) == (clip < 1)
+    for found, expected in pairs:
+        torch.testing.assert_close(found, share * expected, atol=1e-9, rtol=1e-4)

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, DASHES, MARKERS, PROBABILITY, TRUTH, frame
+from mi_course.plots.style import COLOURS, DASHES, MARKERS, PROBABILITY, TRUTH, curve_look, frame
 from mi_course.results import LayersByTraining, ProbeScores, Selectivity, SparseTable
 from mi_course.results.sparse_probing import PUBLISHED_F1
 
@@ -99,11 +99,9 @@ def plot_selectivity(found: Selectivity, *, title: str | None = None) -> go.Figu
         figure.add_scatter(
             x=layers,
             y=values.tolist(),
-            mode="lines+markers",
             name=name,
             showlegend=True,
-            line={"color": COLOURS[i], "dash": DASHES[i]},
-            marker={"symbol": MARKERS[i], "size": 9},
+            **curve_look(i),
         )
     figure.add_hline(y=0.5, line=TRUTH, annotation={"text": "a guess"})
     figure.update_xaxes(title="layer", dtick=1)

@@ -18,6 +18,7 @@ __all__ = [
     "SIGNED",
     "TRUTH",
     "add_draws",
+    "curve_look",
     "frame",
     "visible",
     "zero_line",
@@ -81,6 +82,20 @@ def frame(
 def zero_line(figure: go.Figure) -> None:
     """Draw the line at 0 from which changes are read."""
     figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+
+
+def curve_look(number: int, size: int = 9) -> dict[str, Any]:
+    """Return mode, line and marker of a figure's curve: a colour, a dash and a symbol of its own.
+
+    Args:
+        number: of the curve in its figure, from 0.
+        size: of its markers, in pixels.
+    """
+    return {
+        "mode": "lines+markers",
+        "line": {"color": COLOURS[number], "dash": DASHES[number]},
+        "marker": {"symbol": MARKERS[number], "size": size},
+    }
 
 
 def add_draws(

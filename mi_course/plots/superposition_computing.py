@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, DASHES, MARKERS, TRUTH, frame
+from mi_course.plots.style import COLOURS, MARKERS, TRUTH, curve_look, frame
 from mi_course.results.superposition_codes import CircleCodes
 from mi_course.results.superposition_computing import NeuronStacks
 
@@ -74,11 +74,9 @@ def plot_computed_features(found: NeuronStacks, *, title: str | None = None) -> 
         figure.add_scatter(
             x=x,
             y=counts.tolist(),
-            mode="lines+markers",
             name=name,
             showlegend=True,
-            line={"color": COLOURS[i], "dash": DASHES[i]},
-            marker={"symbol": MARKERS[i], "size": 9},
+            **curve_look(i),
         )
     figure.add_hline(y=half, line=TRUTH, annotation={"text": "two neurons for each feature"})
     figure.update_xaxes(title="1 / density", type="log")

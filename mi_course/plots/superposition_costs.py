@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, DASHES, MARKERS, TRUTH, frame
+from mi_course.plots.style import COLOURS, TRUTH, curve_look, frame
 from mi_course.results.superposition_costs import (
     AdversarialCurve,
     BinaryComparison,
@@ -36,11 +36,9 @@ def plot_adversarial_curve(found: AdversarialCurve, *, title: str | None = None)
         figure.add_scatter(
             x=x,
             y=values.tolist(),
-            mode="lines+markers",
             name=name,
             showlegend=True,
-            line={"color": COLOURS[i], "dash": DASHES[i]},
-            marker={"symbol": MARKERS[i], "size": 8},
+            **curve_look(i, size=8),
             secondary_y=right,
         )
     figure.add_hline(y=1, line=TRUTH, annotation={"text": "no superposition"}, secondary_y=False)
@@ -122,11 +120,9 @@ def plot_binary_comparison(found: BinaryComparison, *, title: str | None = None)
         figure.add_scatter(
             x=x,
             y=values.tolist(),
-            mode="lines+markers",
             name=name,
             showlegend=True,
-            line={"color": COLOURS[i], "dash": DASHES[i]},
-            marker={"symbol": MARKERS[i], "size": 9},
+            **curve_look(i),
         )
     rare = int(found.density.argmin())
     figure.update_xaxes(title="1 / density", type="log")

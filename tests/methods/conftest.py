@@ -13,6 +13,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from mi_course.models import load
+from mi_course.models.tokenizer import load_tokenizer
+
 D_VOCAB, N_CTX = 50, 40
 
 
@@ -126,3 +129,33 @@ def planted():
     state = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
     model.load_state_dict({**state, **planted_weights()})
     return model
+
+
+@pytest.fixture(scope="session")
+def town():
+    return load("town", device="cpu")
+
+
+@pytest.fixture(scope="session")
+def other_models():
+    """Random-weight models of two architectures that read the town's documents."""
+    tokenizer = load_tokenizer()
+    torch.manual_seed(0)
+    gpt2 = GPT2LMHeadModel(
+        GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=2, n_head=4)
+    )
+    neox = GPTNeoXForCausalLM(
+        GPTNeoXConfig(
+            vocab_size=len(tokenizer),
+            max_position_embeddings=64,
+            hidden_size=16,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=48,
+        )
+    )
+    start = TransformerBridge.boot_transformers
+    return {
+        "gpt2": start("gpt2", hf_model=gpt2, tokenizer=tokenizer).eval(),
+        "neox": start("EleutherAI/pythia-70m", hf_model=neox, tokenizer=tokenizer).eval(),
+    }

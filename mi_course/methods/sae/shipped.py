@@ -19,6 +19,8 @@ from tqdm.auto import tqdm
 from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.activations import record
+from mi_course.methods.lens.shipped import rows_of_text
+from mi_course.methods.sae.atomic import write_bytes
 from mi_course.methods.sae.config import SAEConfig
 from mi_course.methods.sae.dictionary import SAE
 from mi_course.methods.sae.files import load_sae, save_sae
@@ -28,7 +30,6 @@ from mi_course.methods.sae.splice import splice_losses
 from mi_course.methods.sae.stream import ShuffledActivations
 from mi_course.methods.sae.training import train_sae
 from mi_course.models import load, weights
-from mi_course.models.data import document_rows
 from mi_course.models.training import hardware
 
 __all__ = ["SEEDS", "SITES", "WIDTHS", "load_town_sae", "shipped_saes", "train_shipped_saes"]
@@ -83,7 +84,7 @@ def train_shipped_saes(*, device: str = "cpu", runs: Path = Path("runs")) -> Pat
         runs: where the state of an unfinished run is kept.
     """
     model = load(RECIPE["model"], device=device)
-    tokens = _rows(model)
+    tokens = rows_of_text(model, "saes/train", RECIPE["rows"], RECIPE["length"])
     runs = runs / FOLDER
     runs.mkdir(parents=True, exist_ok=True)
     recorded = _recorded(model, tokens)
@@ -100,11 +101,6 @@ def train_shipped_saes(*, device: str = "cpu", runs: Path = Path("runs")) -> Pat
 
 def _folder(site: str, width: int, seed: int) -> Path:
     return weights.directory(FOLDER) / f"{site}-{width}-{seed}"
-
-
-def _rows(model: TransformerBridge) -> Int[Tensor, "row pos"]:
-    rows = document_rows("saes/train", RECIPE["rows"], RECIPE["length"], model.tokenizer)
-    return torch.tensor(rows)
 
 
 def _recorded(
@@ -142,8 +138,8 @@ def _train(
     begun = time.perf_counter()
     trained = train_sae(stream, config, hook=SITES[site], checkpoint=checkpoint, save_every=1000)
     seconds = time.perf_counter() - begun
-    # What is measured is what is written, in half precision.
-    sae = load_sae(save_sae(trained.sae, folder, half=True))
+    # What is measured is what is written: half precision.
+    sae = trained.sae.to(torch.float16).to(torch.float32)
     told = {
         "recipe": recipe,
         "data": "mi_course.worlds.town, split 'train', documents packed into rows",
@@ -152,12 +148,11 @@ def _train(
         "versions": {name: version(name) for name in ("torch", "transformer_lens")},
         "metrics": _metrics(model, sae, data),
     }
-    save_sae(trained.sae, folder, told, half=True)
+    save_sae(sae, folder, told, half=True)
 
 
 def _metrics(model: TransformerBridge, sae: SAE, data: LabelledActivations) -> dict[str, float]:
     """Return what is left unexplained, and what splicing costs, on documents not trained on."""
-    sae = sae.to(data.x.device)
     scores = reconstruction_scores(sae, data.x)
     spliced = splice_losses(model, data.texts.tokens, data.texts.counted, data.hook, sae)
     found = {
@@ -186,7 +181,5 @@ def _write_card() -> Path:
         },
         "files": {f"{path.parent.name}/{path.name}": weights.sha256(path) for path in files},
     }
-    partial = root / "card.partial"
-    partial.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-    partial.replace(root / "card.json")
+    write_bytes(root / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     return root

@@ -6,7 +6,7 @@ of [Gurnee23] read neurons (table 2), and a text has a label when more than half
 In go a dictionary and `LabelledActivations`; out come `LabelScores` whose counts are texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -72,8 +72,7 @@ def text_label_f1(
         ValueError: widths differ, unfit levels, or no label of enough texts.
     """
     codes, document = mean_codes(dictionary, data, chunk=chunk)
-    share = _mean_by_text(data.labels.float(), document, len(codes))
-    held = share > 0.5
+    held = _mean_by_text([data.labels.float()], document) > 0.5
     numbers = data.document.unique()
     even = numbers % 2 == 0
     enough = (held[even].sum(0) >= least) & (held[~even].sum(0) >= least)
@@ -105,15 +104,17 @@ def mean_codes(
     Raises:
         ValueError: widths differ.
     """
-    numbers, document = data.document.unique(return_inverse=True)
-    sums = data.x.new_zeros(len(numbers), dictionary.n_features)
-    for some, here in zip(data.x.split(chunk), document.split(chunk), strict=True):
-        sums.index_add_(0, here, dictionary.encode(some))
-    return sums / torch.bincount(document)[:, None], document
+    _, document = data.document.unique(return_inverse=True)
+    return _mean_by_text(map(dictionary.encode, data.x.split(chunk)), document), document
 
 
 def _mean_by_text(
-    values: Float[Tensor, "token label"], document: Int[Tensor, " token"], n_texts: int
-) -> Float[Tensor, "text label"]:
-    sums = values.new_zeros(n_texts, values.shape[1]).index_add_(0, document, values)
-    return sums / torch.bincount(document, minlength=n_texts)[:, None]
+    parts: Iterable[Float[Tensor, "_token value"]], document: Int[Tensor, " token"]
+) -> Float[Tensor, "text value"]:
+    """Return the mean over each text of what comes in parts of some tokens, in their order."""
+    counts, sums, start = torch.bincount(document), 0, 0
+    for part in parts:
+        here = document[start : start + len(part)]
+        sums = part.new_zeros(len(counts), part.shape[1]).index_add_(0, here, part) + sums
+        start += len(part)
+    return sums / counts[:, None]

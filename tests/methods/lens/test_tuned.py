@@ -15,7 +15,7 @@ from mi_course.methods.lens import (
 )
 from mi_course.methods.lens import tuned as module
 from mi_course.methods.lens.shipped import rows_of_text
-from mi_course.models import load, weights
+from mi_course.models import weights
 
 
 @pytest.fixture(scope="module")
@@ -183,11 +183,6 @@ def test_what_cannot_be_learned_from_is_refused(fresh_rotary, texts, translators
         fresh_rotary.W_E.fill_(torch.nan)
     with pytest.raises(ValueError, match="finite activations"):
         train_translators(fresh_rotary, texts)
-
-
-@pytest.fixture(scope="module")
-def town():
-    return load("town", device="cpu")
 
 
 def test_the_shipped_lens_halves_the_divergence_where_the_logit_lens_fails(town):

@@ -1,33 +1,22 @@
-"""The trained model, and one of another architecture with random weights that reads its texts."""
+"""A small autoencoder, and a model of another architecture that reads the town's documents."""
 
 import pytest
 import torch
-from transformer_lens.model_bridge import TransformerBridge
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
-from mi_course.models import load
-from mi_course.models.tokenizer import load_tokenizer
+from mi_course.methods.sae.dictionary import SAE
 
 
 @pytest.fixture(scope="session")
-def town():
-    return load("town", device="cpu")
+def random_neox(other_models):
+    return other_models["neox"]
 
 
 @pytest.fixture(scope="session")
-def random_neox():
-    tokenizer = load_tokenizer()
-    torch.manual_seed(0)
-    network = GPTNeoXForCausalLM(
-        GPTNeoXConfig(
-            vocab_size=len(tokenizer),
-            max_position_embeddings=64,
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            intermediate_size=48,
-        )
-    )
-    boot = TransformerBridge.boot_transformers
-    name = "EleutherAI/pythia-70m"
-    return boot(name, hf_model=network, tokenizer=tokenizer, device="cpu").eval()
+def sae():
+    """Twenty latents for the 16 dimensions of the smallest models, all biases unlike 0."""
+    generator = torch.Generator().manual_seed(0)
+
+    def normal(*shape):
+        return torch.randn(*shape, generator=generator)
+
+    return SAE(0.3 * normal(16, 20), normal(20), normal(20, 16), normal(16), "l1", scale=1.5)

@@ -36,16 +36,6 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def sae():
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator)
-
-    return SAE(0.3 * normal(16, 20), normal(20), normal(20, 16), normal(16), "l1", scale=1.5)
-
-
-@pytest.fixture(scope="module")
 def components(model):
     tokens = torch.randint(1, 50, (30, 8), generator=torch.Generator().manual_seed(5))
     return SignedDirections(pca(record(model, tokens, HOOK)[HOOK].flatten(end_dim=1)))

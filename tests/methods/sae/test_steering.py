@@ -17,16 +17,6 @@ def model():
     return load("tiny-2-mlp")
 
 
-@pytest.fixture(scope="module")
-def sae():
-    generator = torch.Generator().manual_seed(0)
-
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator)
-
-    return SAE(0.3 * normal(16, 20), normal(20), normal(20, 16), normal(16), "l1", scale=1.5)
-
-
 @pytest.mark.parametrize("how", ["added", "clamped"])
 def test_a_sweep_agrees_with_one_run_for_each_amount(model, sae, how):
     amounts = [-1.0, 0.5, 3.0]

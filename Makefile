@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
 SAE_PEERS := .venv-sae/.ready
+CIRCUIT_PEERS := .venv-circuits/.ready
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 MODELS := attn-1l attn-2l town lenses saes
 
@@ -21,7 +22,7 @@ NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbv
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-code test-notebooks notebooks figures sparse-table models bench mutation lint clean
+.PHONY: help lab test test-all test-code test-notebooks notebooks figures sparse-table circuits-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -48,6 +49,14 @@ $(SAE_PEERS): $(READY) constraints-sae.txt
 	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(SITE)')')" \
 		> "$$(.venv-sae/bin/python -c '$(SITE)')/course.pth"
 	.venv-sae/bin/pip install --disable-pip-version-check --quiet --no-deps -r constraints-sae.txt
+	@touch $@
+
+# And for auto-circuit, the peer of our circuits.
+$(CIRCUIT_PEERS): $(READY) constraints-circuits.txt
+	$(BIN)/python -m venv .venv-circuits
+	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(SITE)')')" \
+		> "$$(.venv-circuits/bin/python -c '$(SITE)')/course.pth"
+	.venv-circuits/bin/pip install --disable-pip-version-check --quiet --no-deps -r constraints-circuits.txt
 	@touch $@
 
 lab: $(READY) ## open the student notebooks in JupyterLab
@@ -78,15 +87,18 @@ figures: $(READY) ## the pictures of the README
 sparse-table: $(READY) ## docs/sparse_probing_table.md: ways to choose neurons, with proofs
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.sparse_probing_table
 
+circuits-table: $(READY) ## docs/circuits_table.md: ways to find a circuit, on six tasks
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.circuits_table
+
 models: $(READY) ## retrain every embedded model from nothing (hours on a CPU)
 	for name in $(MODELS); do $(BIN)/mi-course train $$name || exit 1; done
 
-bench: $(READY) ## our speed against each peer's; nbgrader's and SAELens's after `make .venv-nbgrader/.ready .venv-sae/.ready`
+bench: $(READY) ## our speed against each peer's; those of nbgrader, SAELens and auto-circuit after `make .venv-nbgrader/.ready .venv-sae/.ready .venv-circuits/.ready`
 	$(BIN)/python -m benchmarks
 
 mutation: $(READY) ## how many planted changes of right answers each exercise rejects
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.mutation
 
 clean: ## remove what can be made again, the environment too
-	rm -rf .venv .venv-nbgrader .venv-sae build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
+	rm -rf .venv .venv-nbgrader .venv-sae .venv-circuits build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

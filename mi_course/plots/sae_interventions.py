@@ -151,7 +151,7 @@ def plot_latent_steering(found: LatentSteering, *, title: str | None = None) -> 
         figure,
         title=title
         or f"{found.behaviour[:1].upper()}{found.behaviour[1:]}: {found.untouched:.1%} untouched, "
-        f"{found.share[at]:.1%} with latent {found.latent} {done} {found.amounts[at]:g}",
+        f"{found.share[at]:.1%} with latent {found.latent} {done} {found.amounts[at]:.3g}",
         summary=found.summary(),
         width=800,
         height=320,

@@ -39,7 +39,8 @@ _AXIS = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
-        "title": {"font": {"size": TITLE_SIZE}, "x": 0, "xref": "paper", "xanchor": "left"},
+        # From the figure's edge: beside a wide axis a title would have less room than it needs.
+        "title": {"font": {"size": TITLE_SIZE}, "x": 0, "xref": "container", "xanchor": "left"},
         "colorway": COLOURS,
         "paper_bgcolor": "white",
         "plot_bgcolor": "white",
@@ -68,9 +69,16 @@ def frame(
     lines = wrap(title, width=max(20, int(width / (0.56 * TITLE_SIZE)))) or [""]
     legend_line = 30 if any(trace.showlegend for trace in figure.data) else 0
     above = 24 + 22 * len(lines) + legend_line
+    # Plotly hangs a single line from this place, and stands the first of several lines on it.
+    top = 14 if len(lines) == 1 else 14 + TITLE_SIZE * 0.7
     figure.update_layout(
         template=TEMPLATE,
-        title={"text": "<br>".join(lines), "y": 1, "yanchor": "top", "pad": {"t": 14}},
+        title={
+            "text": "<br>".join(lines),
+            "y": 1 - top / (height + above),
+            "yanchor": "top",
+            "pad": {"l": 12},
+        },
         width=width,
         height=height + above,
         margin={"t": above, "l": 70, "r": 30, "b": 60},

@@ -130,7 +130,7 @@ class LatentSteering:
         chance = f"at most {self.random[:, at].max():.1%}" if len(self.random) else "not tried"
         done = "raised by" if self.how == "added" else "clamped to"
         return (
-            f"With latent {self.latent} of {self.dictionary} {done} {self.amounts[at]:g}, the "
+            f"With latent {self.latent} of {self.dictionary} {done} {self.amounts[at]:.3g}, the "
             f"probability of {self.behaviour} is {self.share[at]:.1%} ({self.untouched:.1%} "
             f"untouched, KL {self.kl[at]:.2f} nats); random directions that move activations as "
             f"far: {chance}."

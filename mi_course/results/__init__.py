@@ -11,6 +11,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "sae_training": ["TrainingCurves"],
+        "circuit_graph": ["CircuitGraph", "Edge", "edge_name", "owner", "parse_edge"],
+        "circuits": ["Circuit"],
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "interventions": ["ChoiceEffects", "Erasure", "SteeringEffects"],
         "lens": ["Attribution", "LensGrid", "LensTrajectories"],

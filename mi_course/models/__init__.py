@@ -4,6 +4,6 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=["recipes", "zoo", "training", "report"],
+    submodules=["compiled", "recipes", "zoo", "training", "report"],
     submod_attrs={"zoo": ["Checkpoint", "card", "checkpoints", "load", "tiny"]},
 )

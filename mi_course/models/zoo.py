@@ -1,8 +1,9 @@
 """`load(name)`: every model of the course as a `TransformerBridge`.
 
-Embedded names ("town", "attn-1l", "attn-2l") come from the weights committed beside this file; any
-other name is a Hugging Face model or a local directory. Weights are used as they were trained: no
-LayerNorm is folded and nothing is centred, and the card says so.
+Embedded names ("town", "attn-1l", "attn-2l") come from the weights committed beside this file,
+compiled ones ("reverse", "xproportion") are made by hand when they are asked for; any other name is
+a Hugging Face model or a local directory. Weights are used as they were trained: no LayerNorm is
+folded and nothing is centred, and the card says so.
 """
 
 import difflib
@@ -14,10 +15,12 @@ from transformer_lens.model_bridge import TransformerBridge
 from transformer_lens.model_bridge.sources.native import NativeModel
 
 from mi_course.models import native, weights
+from mi_course.models.compiled import reverse, xproportion
 from mi_course.models.recipes import RECIPES, Recipe, recipe
 from mi_course.models.tokenizer import load_tokenizer
 
 TINY_VOCABULARY = 50
+COMPILED = {"reverse": reverse, "xproportion": xproportion}
 # Real models that the chapters were written for; any other Hugging Face name works too.
 REAL = ("openai-community/gpt2", "EleutherAI/pythia-70m", "EleutherAI/pythia-160m")
 
@@ -38,21 +41,27 @@ class Checkpoint:
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the embedded models."""
-    return tuple(sorted(RECIPES))
+    """Return the names of the embedded models, trained and compiled."""
+    return tuple(sorted([*RECIPES, *COMPILED]))
 
 
 def card(name: str) -> dict:
     """Return the card of an embedded model: recipe, data, hardware, metrics and file hashes.
 
+    A compiled model has no data and no files; its card says what it computes and how large it is.
+
     Raises:
         ValueError: if there is no embedded model of that name.
     """
+    if name in COMPILED:
+        return COMPILED[name]().card()
     return weights.read_card(recipe(name).name)
 
 
 def checkpoints(name: str) -> tuple[Checkpoint, ...]:
-    """Return the training checkpoints of an embedded model, oldest first."""
+    """Return the training checkpoints of an embedded model, oldest first; none if compiled."""
+    if name in COMPILED:
+        return ()
     plan = recipe(name)
     return tuple(
         Checkpoint(name, step, step * plan.rows * plan.n_ctx) for step in plan.checkpoint_steps
@@ -66,7 +75,7 @@ def load(
 
     Args:
         name: an embedded model, a Hugging Face name, or a directory with a checkpoint.
-        checkpoint: of an embedded model, a `Checkpoint` or its step.
+        checkpoint: of a trained embedded model, a `Checkpoint` or its step.
         device: "cpu", "cuda", ...; chosen when None.
 
     Raises:
@@ -77,6 +86,12 @@ def load(
     if name.startswith("tiny-"):
         _, layers, *mlp = name.split("-")
         return tiny(n_layers=int(layers), attn_only=mlp != ["mlp"], device=device)
+    if name in COMPILED:
+        if checkpoint is not None:
+            raise ValueError(
+                f"expected no checkpoint, got {checkpoint}: {name!r} has no checkpoints"
+            )
+        return COMPILED[name](device=device).bridge
     if name in RECIPES:
         return _load_embedded(recipe(name), checkpoint, device)
     if "/" not in name and not Path(name).exists():

@@ -70,6 +70,7 @@ def build(source: Path, chapters: Path, solutions: Path, *, execute: bool = True
         done = run_notebook(solution_notebook(chapter), chapter)
         if not _agrees(done, solution) and _write(done, solution):
             changed.append(solution)
+            source.touch()  # JupyterLab's jupytext opens no notebook that is newer than its text
     ids = tuple(chapter.exercises)
     return BuildReport(source, student, solution, ids, tuple(changed), tuple(_notes(chapter)))
 

@@ -189,6 +189,8 @@ def test_building_twice_changes_nothing(tmp_path, monkeypatch):
     saved = json.dumps(notebook)
     assert "iopub" not in saved
     assert str(tmp_path) not in saved
+    # jupytext refuses to open a notebook that is newer than the text it is paired with
+    assert source.stat().st_mtime_ns >= first.solution.stat().st_mtime_ns
 
 
 def test_a_solution_that_raises_is_refused_with_its_line(tmp_path):

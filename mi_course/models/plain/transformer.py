@@ -7,7 +7,8 @@ In go raw residual streams; out come queries, keys, values, what heads and MLPs 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -103,6 +104,10 @@ class PlainTransformer:
     def attn_only(self) -> bool:
         """Return whether there are no MLPs."""
         return self.layers[0].W_in is None
+
+    def to(self, where: torch.dtype | torch.device) -> "PlainTransformer":
+        """Return the same transformer in another precision or on another device."""
+        return _moved(self, where)
 
     def embed_tokens(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_model"]:
         """Return what the token embedding writes."""
@@ -232,7 +237,13 @@ class PlainTransformer:
         """Return the logits at all positions, or at one of each row without a position axis."""
         if at is not None:
             resid = resid[torch.arange(len(resid), device=resid.device), at]
-        return self._normalised(resid, self.ln_final, self.final_norm) @ self.W_U + self.b_U
+        return self.normalised_final(resid) @ self.W_U + self.b_U
+
+    def normalised_final(
+        self, resid: Float[Tensor, "*batch d_model"]
+    ) -> Float[Tensor, "*batch d_model"]:
+        """Return what the unembedding reads: the stream after the last norm."""
+        return self._normalised(resid, self.ln_final, self.final_norm)
 
     def forward(self, tokens: Int[Tensor, "batch pos"]) -> Float[Tensor, "batch pos d_vocab_out"]:
         """Return the logits of all positions."""
@@ -267,3 +278,14 @@ class PlainTransformer:
             low, high = turned.chunk(2, dim=-1)
             quarter = torch.cat([-high, low], dim=-1)
         return torch.cat([turned * cos + quarter * sin, still], dim=-1)
+
+
+def _moved(value: Any, where: torch.dtype | torch.device) -> Any:
+    if isinstance(value, Tensor):
+        return value.to(where)
+    if isinstance(value, tuple):
+        return tuple(_moved(part, where) for part in value)
+    if is_dataclass(value):
+        parts = {part.name: _moved(getattr(value, part.name), where) for part in fields(value)}
+        return replace(value, **parts)
+    return value

@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Neuron",
             "neuron_name",
         ],
+        "patching": ["AblationEffects", "PatchGrid", "PatchScatter"],
         "polysemantic": ["Conjunction", "TopExamples"],
         "probe_data": ["ProbeData"],
         "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],

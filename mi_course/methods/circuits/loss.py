@@ -22,7 +22,7 @@ from mi_course.models.plain import PlainTransformer
 
 __all__ = ["TaskLoss", "task_loss"]
 
-LARGEST_EXPONENT = 40.0  # exp of more would drown the rest in single precision
+SMALLEST_GROWTH = -0.5  # of sum_v p_v (exp(d_v) - 1), which is above -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,10 +59,15 @@ class TaskLoss:
         d = (x - self.whole) @ self.model.W_U
         probs = self.log_probs.exp()
         expected = einsum(d, probs, "variant scored v, scored v -> variant scored")
-        if d.max() > LARGEST_EXPONENT:
-            return (d + self.log_probs).logsumexp(dim=-1) - expected
         grown = einsum(d.expm1_(), probs, "variant scored v, scored v -> variant scored")
-        return grown.log1p() - expected
+        log_mean = grown.log1p()
+        # Far from the whole model this way loses digits, or leaves the range of numbers.
+        far = ~((grown > SMALLEST_GROWTH) & grown.isfinite())
+        if far.any():
+            variant, scored = far.nonzero(as_tuple=True)
+            d = (x[variant, scored] - self.whole[scored]) @ self.model.W_U
+            log_mean[far] = (d + self.log_probs[scored]).logsumexp(dim=-1)
+        return log_mean - expected
 
     def _distance(self, x: Float[Tensor, "variant scored d_model"]) -> Tensor:
         return ((x - self.whole) @ self.model.W_U).square().sum(dim=-1)

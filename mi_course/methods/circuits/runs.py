@@ -60,6 +60,25 @@ class EdgeRuns:
         return self.task.mask.nonzero(as_tuple=True)
 
     @cached_property
+    def clean_inputs(self) -> dict[int, Float[Tensor, "batch pos d_model"]]:
+        """Return the input of readers in the whole model, by their number of parents."""
+        readers = {len(self.graph.parents(reader)): reader for reader in self.graph.readers}
+        found, total, done = {}, torch.zeros_like(self.clean[0]), 0
+        for n, reader in sorted(readers.items()):
+            total = total + self.clean[done:n].sum(dim=0)
+            layer = layer_of(reader, self.graph.n_layers)
+            found[n] = total + self.biases(layer, mlp=reader.startswith("MLP"))
+            done = n
+        return found
+
+    def first_change(self) -> int:
+        """Return the first position at which removing edges can change anything, or is scored."""
+        if self.ablation != "corrupted" or not self.model.causal:
+            return 0
+        differs = (self.task.clean != self.task.corrupted) | self.task.mask
+        return int(differs.any(dim=0).nonzero().min())
+
+    @cached_property
     def double(self) -> "EdgeRuns":
         """Return the same in double precision, for decisions that single precision cannot make."""
         model = self.model.to(torch.float64)

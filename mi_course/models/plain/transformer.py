@@ -6,7 +6,7 @@
 In go raw residual streams; out come queries, keys, values, what heads and MLPs write, or logits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
@@ -128,7 +128,7 @@ class PlainTransformer:
         x: Float[Tensor, "batch pos *head_index d_model"],
         *,
         at: Int[Tensor, "*batch pos"] | None = None,
-        heads: Sequence[int] | None = None,
+        heads: list[int] | slice | None = None,
     ) -> Float[Tensor, "batch pos head_index d_head"]:
         """Return queries, keys or values; queries and keys are rotated in rotary models.
 
@@ -146,7 +146,7 @@ class PlainTransformer:
             "v": (weights.W_V, weights.b_V),
         }[which]
         if heads is not None:
-            W, b = W[list(heads)], b[list(heads)]
+            W, b = W[heads], b[heads]
         x = self._normalised(x, weights.ln1, self.norm)
         axes = "batch pos head_index d_model" if x.ndim == 4 else "batch pos d_model"
         shape = "head_index d_model d_head -> batch pos head_index d_head"
@@ -161,7 +161,7 @@ class PlainTransformer:
         x_v: Tensor | None = None,
         *,
         at: Int[Tensor, "*batch pos"] | None = None,
-        heads: Sequence[int] | None = None,
+        heads: list[int] | slice | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return queries, keys and values as `project` does; one input for all unless told."""
         inputs = {"q": x_q, "k": x_q if x_k is None else x_k, "v": x_q if x_v is None else x_v}
@@ -202,11 +202,11 @@ class PlainTransformer:
         layer: int,
         z: Float[Tensor, "batch pos head_index d_head"],
         *,
-        heads: Sequence[int] | None = None,
+        heads: list[int] | slice | None = None,
     ) -> Float[Tensor, "batch pos head_index d_model"]:
         """Return what each head writes to the stream, without `b_O`, which is no head's own."""
         W_O = self.layers[layer].W_O
-        W_O = W_O if heads is None else W_O[list(heads)]
+        W_O = W_O if heads is None else W_O[heads]
         axes = "batch pos head_index d_head, head_index d_head d_model"
         return einsum(z, W_O, f"{axes} -> batch pos head_index d_model")
 

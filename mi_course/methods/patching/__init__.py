@@ -20,6 +20,14 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "ablation": ["ablate", "node_names"],
+        "attribution": [
+            "attribution_by_position",
+            "attribution_heads",
+            "attribution_neurons",
+            "compare_with_truth",
+        ],
+        "corruption": ["gaussian_corruption"],
         "intervals": ["bootstrap_means"],
         "metrics": ["METRICS", "PatchMetric", "Predictions", "metric_values"],
         "one_place": ["Place", "patched_logits"],

@@ -54,21 +54,21 @@ class HookedEngine:
     def __init__(
         self, model: TransformerBridge, prompts: PatchPrompts, direction: str, chunk: int
     ) -> None:
-        self._model, self.prompts, self._chunk = model, prompts, chunk
+        self.model, self.prompts, self._chunk = model, prompts, chunk
         runs = [(prompts.corrupted, prompts.noise), (prompts.clean, None)]
-        self._base, self._source = runs if direction == "denoising" else runs[::-1]
+        self.runs = runs if direction == "denoising" else runs[::-1]
         self.readout = Readout(model, prompts)
-        (end,) = self._recorded([final_point(model)], self._base)
-        (other,) = self._recorded([final_point(model)], self._source)
+        (end,) = self._recorded([final_point(model)], self.runs[0])
+        (other,) = self._recorded([final_point(model)], self.runs[1])
         rows = torch.arange(len(prompts), device=prompts.ends.device)
         self.base_resid, self.source_resid = (t[rows, prompts.ends] for t in (end, other))
-        self._seen: dict[str, Tensor] = {}
+        self._seen: dict[tuple[str, bool], Tensor] = {}
 
     def n_units(self, site: str, layer: int) -> int:
         """Return how many heads (or neurons) a site has."""
         if site in HEAD_SITES:
-            return self._source_of(site, layer).shape[1 if site == "pattern" else 2]
-        return self._source_of(site, layer).shape[-1] if site == NEURON else 1
+            return self.activation(site, layer, source=True).shape[1 if site == "pattern" else 2]
+        return self.activation(site, layer, source=True).shape[-1] if site == NEURON else 1
 
     @torch.no_grad()
     def ends(
@@ -82,19 +82,19 @@ class HookedEngine:
             where = cells.where[cells.place[cell], prompt] & here[:, None]
             name, change = self._edit(cells.site, layer, where, cells.unit[cell], prompt)
             edits[name] = change
-        tokens, noise = self._base
+        tokens, noise = self.runs[0]
         edits = noisy(edits, None if noise is None else noise[prompt])
-        final = final_point(self._model)
-        resid = record(self._model, tokens[prompt], final, edits=edits)[final]
+        final = final_point(self.model)
+        resid = record(self.model, tokens[prompt], final, edits=edits)[final]
         return resid[torch.arange(len(cell), device=resid.device), self.prompts.ends[prompt]]
 
     def _edit(
         self, site: str, layer: int, where: Bool[Tensor, "row pos"], unit: Tensor, prompt: Tensor
     ) -> tuple[str, Edit]:
-        new = self._source_of(site, layer)
+        new = self.activation(site, layer, source=True)
         if site == "resid_mid":
-            shift = (new - self._base_of(site, layer))[prompt] * where[..., None]
-            return hook_name(self._model, "attn_out", layer), lambda out: out + shift
+            shift = (new - self.activation(site, layer, source=False))[prompt] * where[..., None]
+            return hook_name(self.model, "attn_out", layer), lambda out: out + shift
         mask = where[..., None]
         if site in HEAD_SITES or site == NEURON:
             n = self.n_units(site, layer)
@@ -102,27 +102,21 @@ class HookedEngine:
             mask = where[:, :, None] & own[:, None, :]
             if site in HEAD_SITES:
                 mask = mask.transpose(1, 2)[..., None] if site == "pattern" else mask[..., None]
-        return hook_name(self._model, site, layer), partial(_put, mask=mask, new=new, of=prompt)
+        return hook_name(self.model, site, layer), partial(_put, mask=mask, new=new, of=prompt)
 
-    def _source_of(self, site: str, layer: int) -> Tensor:
-        return self._of("source", self._source, site, layer)
-
-    def _base_of(self, site: str, layer: int) -> Tensor:
-        return self._of("base", self._base, site, layer)
-
-    def _of(self, which: str, run: tuple, site: str, layer: int) -> Tensor:
-        name = hook_name(self._model, site, layer)
-        key = f"{which} {name}"
-        if key not in self._seen:
-            (self._seen[key],) = self._recorded([name], run)
-        return self._seen[key]
+    def activation(self, site: str, layer: int, *, source: bool) -> Float[Tensor, "prompt ..."]:
+        """Return a site's activations in the source run, or else in the base run."""
+        name = hook_name(self.model, site, layer)
+        if (name, source) not in self._seen:
+            (self._seen[name, source],) = self._recorded([name], self.runs[source])
+        return self._seen[name, source]
 
     def _recorded(self, names: list[str], run: tuple) -> list[Tensor]:
         tokens, noise = run
         parts = [slice(i, i + self._chunk) for i in range(0, len(tokens), self._chunk)]
         found = [
             record(
-                self._model,
+                self.model,
                 tokens[part],
                 names,
                 edits=noisy({}, None if noise is None else noise[part]),

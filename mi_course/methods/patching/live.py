@@ -49,10 +49,11 @@ class LiveEngine:
         prompts: PatchPrompts,
         direction: str,
     ) -> None:
-        self._model, self.twin, self.prompts = model, twin, prompts
+        self.model, self.twin, self.prompts = model, twin, prompts
         runs = [(prompts.corrupted, prompts.noise), (prompts.clean, None)]
-        self._runs = runs if direction == "denoising" else runs[::-1]
-        self.base, self.source = (trace(twin, *run) for run in self._runs)
+        self.runs = runs if direction == "denoising" else runs[::-1]
+        with torch.no_grad():
+            self.base, self.source = (trace(twin, *run) for run in self.runs)
         self.readout = Readout(twin, prompts)
         self._neurons: tuple[int, Tensor] | None = None
 
@@ -120,7 +121,7 @@ class LiveEngine:
             change = self._z_change(cells.site, layer, unit, prompt, where)[:, at]
             return _by_head(change, weights.W_O, unit)
         if cells.site == NEURON:
-            change = self._neuron_change(layer)[prompt[:, None], at, unit[:, None]]
+            change = self.neuron_change(layer)[prompt[:, None], at, unit[:, None]]
             return change[..., None] * mask * weights.W_out[unit][:, None]
         source, base = (run.stream(cells.site, layer) for run in (self.source, self.base))
         return (source - base)[prompt[:, None], at] * mask
@@ -147,12 +148,13 @@ class LiveEngine:
         change = self.twin.attend(*(used[name][:, :, None] for name in "qkv"))[:, :, 0] - base["z"]
         return change * mask if site == "pattern" else change
 
-    def _neuron_change(self, layer: int) -> Float[Tensor, "prompt pos d_mlp"]:
+    def neuron_change(self, layer: int) -> Float[Tensor, "prompt pos d_mlp"]:
+        """Return the source run's activations of a layer's neurons minus the base run's."""
         if self._neurons is None or self._neurons[0] != layer:
-            name = hook_name(self._model, NEURON, layer)
+            name = hook_name(self.model, NEURON, layer)
             base, source = (
-                record(self._model, tokens, name, edits=noisy({}, noise))[name]
-                for tokens, noise in self._runs
+                record(self.model, tokens, name, edits=noisy({}, noise))[name]
+                for tokens, noise in self.runs
             )
             self._neurons = (layer, source - base)
         return self._neurons[1]

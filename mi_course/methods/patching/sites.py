@@ -8,7 +8,6 @@ In go a bridge and prompt pairs; out come `PatchGrid`s.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool
@@ -27,7 +26,7 @@ from mi_course.methods.patching.cells import (
 )
 from mi_course.methods.patching.metrics import PatchMetric, chosen_metric
 from mi_course.methods.patching.prompts import PatchPrompts, patch_prompts
-from mi_course.methods.patching.sweep import baselines, engine_of, grid_of, swept
+from mi_course.methods.patching.sweep import Way, baselines, engine_of, grid_of, swept
 from mi_course.results.patching import PatchGrid
 from mi_course.worlds.tasks import PromptPair, Task
 
@@ -35,15 +34,6 @@ __all__ = ["CHUNK", "patch_by_position", "patch_heads", "patch_heads_by_position
 
 CHUNK = 128
 Given = PatchPrompts | Task | Sequence[PromptPair]
-
-
-@dataclass(frozen=True)
-class _Way:
-    """How a sweep is done: what all of them have in common."""
-
-    direction: str
-    metric: PatchMetric
-    chunk: int
 
 
 def patch_by_position(
@@ -80,7 +70,7 @@ def patch_by_position(
     batch = patch_prompts(model, prompts)
     site = known_site(model, site, STREAM_SITES)
     names, where = place_masks(model, batch, places)
-    way = _Way(direction, chosen_metric(metric), chunk)
+    way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
     return _grid(model, batch, site, found, where, way, {"position": names})
 
@@ -115,7 +105,7 @@ def patch_heads(
     """
     batch = patch_prompts(model, prompts)
     site = known_site(model, site, HEAD_SITES)
-    way = _Way(direction, chosen_metric(metric), chunk)
+    way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
     return _grid(model, batch, site, found, everywhere(model, batch), way, {})
 
@@ -152,7 +142,7 @@ def patch_heads_by_position(
     batch = patch_prompts(model, prompts)
     site = known_site(model, site, HEAD_SITES)
     names, where = place_masks(model, batch, places)
-    way = _Way(direction, chosen_metric(metric), chunk)
+    way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
     return _grid(model, batch, site, found, where, way, {"position": names})
 
@@ -182,10 +172,9 @@ def patch_neurons(
     Raises:
         ValueError: a model without MLPs, or as `patch_by_position`.
     """
-    if not any(name.endswith("mlp.hook_post") for name in model.hook_dict):
-        raise ValueError("expected a model with MLPs, got one of attention only, try patch_heads")
+    with_mlps(model)
     batch = patch_prompts(model, prompts)
-    way = _Way(direction, chosen_metric(metric), chunk)
+    way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
     return _grid(model, batch, NEURON, found, everywhere(model, batch), way, {})
 
@@ -196,18 +185,31 @@ def _grid(
     site: str,
     layers: list[int],
     where: Bool[Tensor, "place prompt pos"],
-    way: _Way,
+    way: Way,
     positions: dict[str, tuple[str, ...]],
 ) -> PatchGrid:
     engine = engine_of(model, prompts, way.direction, way.chunk, site)
     runs = baselines(engine, way.metric, way.direction)
     n_units = engine.n_units(site, layers[0])
     cells = Cells.grid(site, layers, n_units, where)
-    values = swept(engine, cells, way.metric, way.direction, way.chunk)
-    axes = {"layer": tuple(map(str, layers))}
-    if site not in STREAM_SITES:
-        axes[NEURON if site == NEURON else "head"] = tuple(map(str, range(n_units)))
-    axes |= positions
+    values = swept(engine, cells, way)
+    axes = axes_of(site, layers, n_units, positions)
     shape = [len(labels) for labels in axes.values()]
     by_prompt = torch.reshape(values, (*shape, len(prompts)))
     return grid_of(by_prompt, runs, way.metric, axes=axes, site=site, direction=way.direction)
+
+
+def axes_of(
+    site: str, layers: list[int], n_units: int, positions: dict[str, tuple[str, ...]]
+) -> dict[str, tuple[str, ...]]:
+    """Return names and labels of a grid's axes: layer, then head or neuron, then position."""
+    axes = {"layer": tuple(map(str, layers))}
+    if site not in STREAM_SITES:
+        axes[NEURON if site == NEURON else "head"] = tuple(map(str, range(n_units)))
+    return axes | positions
+
+
+def with_mlps(model: TransformerBridge) -> None:
+    """Raise ValueError for a model without MLPs."""
+    if not any(name.endswith("mlp.hook_post") for name in model.hook_dict):
+        raise ValueError("expected a model with MLPs, got one of attention only, try patch_heads")

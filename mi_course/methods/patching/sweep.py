@@ -6,6 +6,7 @@ each cell and prompt, and from it a `PatchGrid`.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float, Int
@@ -27,7 +28,23 @@ from mi_course.methods.patching.prompts import PatchPrompts
 from mi_course.models.plain import plain
 from mi_course.results.patching import DIRECTIONS, PatchGrid
 
-__all__ = ["Engine", "baselines", "engine_of", "grid_of", "judged", "swept"]
+__all__ = ["Engine", "Way", "baselines", "engine_of", "grid_of", "judged", "swept"]
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a sweep is done.
+
+    Attributes:
+        direction: "denoising" or "noising".
+        metric: what is measured.
+        chunk: rows in one forward pass.
+    """
+
+    direction: str
+    metric: PatchMetric
+    chunk: int
+
 
 Engine = LiveEngine | HookedEngine
 QUIET = 5000  # rows without a progress bar
@@ -96,26 +113,22 @@ def baselines(
 
 
 @torch.no_grad()
-def swept(
-    engine: Engine, cells: Cells, metric: PatchMetric, direction: str, chunk: int
-) -> Float[Tensor, "cell prompt"]:
+def swept(engine: Engine, cells: Cells, way: Way) -> Float[Tensor, "cell prompt"]:
     """Return the metric of every cell and prompt.
 
     Args:
         engine: of the prompts.
         cells: what is patched.
-        metric: what is measured.
-        direction: as the engine's.
-        chunk: rows in one forward pass.
+        way: direction (the engine's), metric and batch size.
     """
     every = torch.arange(len(engine.prompts), device=cells.layer.device)
-    base = judged(engine, metric, engine.base_resid, every, direction)
+    base = judged(engine, way.metric, engine.base_resid, every, way.direction)
     values = base.repeat(len(cells), 1)
-    batches = list(_batches(cells, chunk))
+    batches = list(_batches(cells, way.chunk))
     quiet = sum(len(cell) for cell, _ in batches) < QUIET
     for cell, prompt in tqdm(batches, disable=quiet, desc=f"patching {cells.site}"):
         resid = engine.ends(cells, cell, prompt)
-        values[cell, prompt] = judged(engine, metric, resid, prompt, direction)
+        values[cell, prompt] = judged(engine, way.metric, resid, prompt, way.direction)
     return values
 
 

@@ -6,7 +6,6 @@ and every head's queries, keys, values and z.
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -52,13 +51,12 @@ class Trace:
         return made[site]
 
 
-@torch.no_grad()
 def trace(
     model: PlainTransformer,
     tokens: Int[Tensor, "batch pos"],
     noise: Float[Tensor, "batch pos d_model"] | None = None,
 ) -> Trace:
-    """Return the activations of a run.
+    """Return the activations of a run; with gradients where `noise` asks for them.
 
     Args:
         model: the plain twin of a bridge.

@@ -6,16 +6,18 @@ belong to no writer and always arrive. One plain loop over readers, meant as the
 fast methods are compared with. In go a `PlainTransformer`, tokens and edges; out come logits.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mi_course.models.compiled.dataflow import Edge
+from mi_course.metrics import kl_divergence
+from mi_course.models.compiled.model import Prompts
 from mi_course.models.plain import PlainTransformer
+from mi_course.results.circuit_graph import CircuitGraph, Edge
 
-__all__ = ["all_edges", "edge_ablated_logits"]
+__all__ = ["edge_ablated_logits", "edge_effects"]
 
 Written = dict[str, Tensor]
 
@@ -32,33 +34,55 @@ def edge_ablated_logits(
     Args:
         model: the weights.
         tokens: clean tokens.
-        removed: edges (writer, reader) with readers split and the embedding as "tokens" and
-            "positions".
+        removed: edges (writer, reader) of any of the model's graphs: "embed" stands for "tokens"
+            and "positions", and "L1H2" for its three inputs.
         corrupted: what removed edges carry comes from a run on these; nothing when None.
 
     Raises:
         ValueError: an edge that the model does not have.
     """
-    unknown = set(removed) - set(all_edges(model))
-    if unknown:
-        raise ValueError(
-            f"expected edges of the model, got {sorted(unknown)}, try all_edges(model)"
-        )
+    finest = _finest(model, removed)
     other = None if corrupted is None else _run(model, corrupted, set(), None)[1]
-    return _run(model, tokens, set(removed), other)[0]
+    return _run(model, tokens, finest, other)[0]
 
 
-def all_edges(model: PlainTransformer) -> list[Edge]:
-    """Return every edge of a model: readers from first to last, each with its writers."""
-    writers, edges = ["tokens", "positions"], []
-    for layer in range(model.n_layers):
-        heads = [f"L{layer}H{h}" for h in range(model.n_heads)]
-        edges += [(w, f"{head}.{port}") for head in heads for port in "qkv" for w in writers]
-        writers += heads
-        if not model.attn_only:
-            edges += [(w, f"MLP{layer}") for w in writers]
-            writers.append(f"MLP{layer}")
-    return edges + [(w, "logits") for w in writers]
+@torch.no_grad()
+def edge_effects(
+    model: PlainTransformer, prompts: Prompts, edges: Iterable[Edge], ablation: str
+) -> dict[Edge, float]:
+    """Return by how much the answer changes when one edge alone is removed, in nats.
+
+    Args:
+        model: the weights.
+        prompts: the mean of KL(whole || ablated) is taken over their scored positions.
+        edges: which to remove, one after the other.
+        ablation: "zero" or "corrupted".
+
+    Returns:
+        Edge -> effect.
+    """
+    whole = _run(model, prompts.clean, set(), None)[0][prompts.mask]
+    source = prompts.corrupted if ablation == "corrupted" else None
+    other = None if source is None else _run(model, source, set(), None)[1]
+    effects = {}
+    for edge in edges:
+        without = _run(model, prompts.clean, _finest(model, [edge]), other)[0][prompts.mask]
+        effects[edge] = kl_divergence(whole, without).mean().item()
+    return effects
+
+
+def _finest(model: PlainTransformer, edges: Iterable[Edge]) -> set[Edge]:
+    """Return edges in the graph that tells everything apart."""
+    shape = (model.n_layers, model.n_heads, not model.attn_only)
+    graph = CircuitGraph(*shape, split_embed=True)
+    embed = {"embed": ("tokens", "positions")}
+    finest = [
+        (writer, reader)
+        for whole, head in edges
+        for writer in embed.get(whole, (whole,))
+        for reader in ((head,) if "." in head else graph.readers_of(head))
+    ]
+    return set(graph.check(finest))
 
 
 def _run(

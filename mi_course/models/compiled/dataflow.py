@@ -20,10 +20,10 @@ from torch import Tensor
 
 from mi_course.models.compiled.program import Program
 from mi_course.models.compiled.weights import head_weights, mlp_weights, spread
+from mi_course.results.circuit_graph import Edge
 
-__all__ = ["Edge", "true_edges"]
+__all__ = ["true_edges"]
 
-Edge = tuple[str, str]
 Coordinates = Bool[Tensor, " d_model"]
 
 

@@ -15,11 +15,12 @@ from jaxtyping import Bool, Int, Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.models.compiled.dataflow import Edge, true_edges
+from mi_course.models.compiled.dataflow import true_edges
 from mi_course.models.compiled.program import Program
 from mi_course.models.compiled.weights import compile_program
+from mi_course.results.circuit_graph import CircuitGraph, Edge, owner
 
-__all__ = ["CompiledModel", "Edge", "Graph", "Prompts", "Truth", "compiled_model"]
+__all__ = ["ABLATIONS", "CompiledModel", "Prompts", "Truth", "compiled_model", "prompts_from"]
 
 ABLATIONS = ("zero", "corrupted")
 
@@ -34,7 +35,7 @@ class Prompts:
         mask: positions at which the answer is scored.
         answers: the right answer at scored positions of the clean tokens (token ids, or a number),
             -1 elsewhere.
-        wrongs: the right answer of the corrupted tokens.
+        wrongs: a wrong answer, by default the right one of the corrupted tokens.
     """
 
     clean: Int[Tensor, "batch pos"]
@@ -96,7 +97,7 @@ class Truth:
         def joined(edge: Edge) -> Edge:
             writer, reader = edge
             one = {} if split_embed else dict.fromkeys(("tokens", "positions"), "embed")
-            return one.get(writer, writer), reader if split else reader.split(".")[0]
+            return one.get(writer, writer), reader if split else owner(reader)
 
         return truth_from({name: map(joined, edges) for name, edges in self.edges.items()})
 
@@ -105,27 +106,6 @@ def truth_from(edges: Mapping) -> Truth:
     """Return the truth that consists of these edges by ablation."""
     frozen = {name: frozenset(each) for name, each in edges.items()}
     return Truth(frozenset(writer for each in frozen.values() for writer, _ in each), frozen)
-
-
-@dataclass(frozen=True)
-class Graph:
-    """The graph in which a truth is written.
-
-    Attributes:
-        n_layers: number of blocks.
-        n_heads: heads in each.
-        mlps: whether the blocks have MLPs.
-        split: whether a head's inputs q, k and v are told apart.
-        split_embed: whether "tokens" and "positions" are two writers.
-        parallel: whether an MLP does not read its own layer's heads; never so here.
-    """
-
-    n_layers: int
-    n_heads: int
-    mlps: bool
-    split: bool = True
-    split_embed: bool = True
-    parallel: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +128,7 @@ class CompiledModel:
     bridge: TransformerBridge
     program: Program
     truth: Truth
-    graph: Graph
+    graph: CircuitGraph
     vocabulary: tuple[str, ...]
     draw: Callable[[int, int], Prompts]
 
@@ -207,6 +187,12 @@ def compiled_model(
 ) -> CompiledModel:
     """Return a program as a model in its own coordinates, with its truth."""
     bridge = compile_program(program, name, device=device)
-    graph = Graph(program.n_layers, program.n_heads, bool(program.neurons))
+    graph = graph_of_program(program)
     truth = truth_from(true_edges(program))
     return CompiledModel(name, summary, bridge, program, truth, graph, vocabulary, draw)
+
+
+def graph_of_program(program: Program, *, split_embed: bool = True) -> CircuitGraph:
+    """Return the graph of a program's model, with a head's q, k and v told apart."""
+    mlps = bool(program.neurons)
+    return CircuitGraph(program.n_layers, program.n_heads, mlps, split_embed=split_embed)

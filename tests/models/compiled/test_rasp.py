@@ -8,7 +8,7 @@ import torch
 
 from mi_course.models import load, zoo
 from mi_course.models.compiled import reverse, xproportion
-from mi_course.models.compiled.ablation import all_edges, edge_ablated_logits
+from mi_course.models.compiled.ablation import edge_ablated_logits
 from mi_course.models.compiled.rasp import proportions, reversed_rows
 from mi_course.models.plain import plain
 
@@ -105,7 +105,7 @@ def test_an_edge_is_true_if_and_only_if_removing_it_alone_changes_the_answer(mod
         .abs()
         .max()
         .item()
-        for edge in all_edges(weights)
+        for edge in model.graph.edges
     }
     true = model.truth.edges[ablation]
     assert min(changes[edge] for edge in true) > 0.1
@@ -156,6 +156,6 @@ def test_no_prompts_and_no_such_ablation_are_refused(model):
         model.prompts(0)
     with pytest.raises(ValueError, match=r"expected one of \['zero', 'corrupted'\], got 'mean'"):
         model.truth.nodes_of("mean")
-    with pytest.raises(ValueError, match="expected edges of the model"):
+    with pytest.raises(ValueError, match="expected edges of this graph"):
         prompts = model.prompts(2)
         edge_ablated_logits(plain(model.bridge), prompts.clean, {("logits", "MLP0")})

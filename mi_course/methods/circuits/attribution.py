@@ -239,9 +239,15 @@ def _loss(prompts: _Prompts, clean: Trace):
 def _products(
     graph: CircuitGraph,
     change: Float[Tensor, "batch writer pos d_model"],
-    groups: Iterable[Float[Tensor, "batch reader pos d_model"]],
+    groups: Iterable[Tensor],
 ) -> Float[Tensor, "batch edge"]:
-    """Return (difference of the writer) . (slope of the reader) for each edge, in graph order."""
+    """Return (difference of the writer) . (slope of the reader) for each edge, in graph order.
+
+    Args:
+        graph: whose edges.
+        change: of the writers.
+        groups: slopes `[batch reader pos d_model]` of readers that read the same writers.
+    """
     change, readers = change.flatten(2), iter(graph.readers)
     found = []
     for group in groups:

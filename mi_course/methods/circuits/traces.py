@@ -147,8 +147,8 @@ def slopes(
     graph: CircuitGraph,
     run: Trace,
     loss: Callable[[Stream], Float[Tensor, ""]],
-) -> Iterator[Float[Tensor, "batch reader pos d_model"]]:
-    """Yield d loss / d input of the readers, those that read the same writers together.
+) -> Iterator[Tensor]:
+    """Yield d loss / d input `[batch reader pos d_model]`, readers of the same writers together.
 
     Args:
         model: its weights.

@@ -37,8 +37,6 @@ __all__ = ["Search", "acdc", "variants"]
 
 FIRST_BATCH = 8
 SMALLEST_BATCH = 4
-# Single precision against double, as a fraction of the loss or of 1: measured below 1e-6.
-ROUNDING = 4e-6
 
 
 @torch.no_grad()
@@ -195,7 +193,7 @@ class Search:
             raise ValueError(f"expected a finite loss without {edge_name(edge)}, got {loss}")
         i = self.runs.graph.number[edge]
         effect = loss - self.now
-        if abs(effect - self.tau) <= ROUNDING * max(1.0, abs(self.now)):
+        if abs(effect - self.tau) <= self.runs.rounding:
             effect = self._replay(i)
         self.effects[i] = effect
         if effect < self.tau:

@@ -29,6 +29,7 @@ from mi_course.models.plain import PlainTransformer, plain
 __all__ = ["ABLATIONS", "EdgeRuns", "circuit_loss", "edge_runs", "layer_of"]
 
 ABLATIONS = ("corrupted", "zero", "mean")
+TRIED_SIZES = (0.0, 0.3, 0.8)
 SMALLEST_CHANGE = 1e-6  # of the loss; less is rounding
 
 
@@ -58,6 +59,21 @@ class EdgeRuns:
     def scored(self) -> tuple[Int[Tensor, " scored"], Int[Tensor, " scored"]]:
         """Return row and position of what is scored."""
         return self.task.mask.nonzero(as_tuple=True)
+
+    @cached_property
+    def rounding(self) -> float:
+        """Return how far off a loss in this precision may be, by a generous measurement.
+
+        Twenty times the largest difference from double precision over a few circuits: the empty one
+        and random ones of several sizes.
+        """
+        n = len(self.graph.edges)
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.rand(len(TRIED_SIZES), n, generator=generator)
+        circuits = (drawn < torch.tensor(TRIED_SIZES)[:, None]).to(self.clean.device)
+        if self.clean.dtype == torch.float64:
+            return 1e-10 * max(1.0, *(abs(self.loss_of(kept)) for kept in circuits))
+        return 20 * max(abs(self.loss_of(kept) - self.double.loss_of(kept)) for kept in circuits)
 
     @cached_property
     def clean_inputs(self) -> dict[int, Float[Tensor, "batch pos d_model"]]:

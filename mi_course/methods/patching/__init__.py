@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "intervals": ["bootstrap_means"],
         "metrics": ["METRICS", "PatchMetric", "Predictions", "metric_values"],
         "one_place": ["Place", "patched_logits"],
+        "paths": ["path_patch"],
         "prompts": ["PatchPrompts", "patch_prompts", "written_pair"],
         "sites": [
             "patch_by_position",

@@ -91,7 +91,7 @@ class LiveEngine:
         entering = {}
         for half in entry.unique().tolist():
             rows = entry == half
-            delta = self._delta(cells, cell[rows], prompt[rows], where[rows], at)
+            delta = self.delta(cells, cell[rows], prompt[rows], at)
             entering[half] = self._base_stream(half)[prompt[rows][:, None], at] + delta
         ends = self.prompts.ends[prompt]
         return run_on(self.twin, self.base, entering, prompt, ends, start=start)[order.argsort()]
@@ -106,16 +106,16 @@ class LiveEngine:
         layer, inside = divmod(half, 2)
         return self.base.stream("resid_mid", layer) if inside else self.base.resid_pre[layer]
 
-    def _delta(
+    def delta(
         self,
         cells: Cells,
         cell: Int[Tensor, " row"],
         prompt: Int[Tensor, " row"],
-        where: Bool[Tensor, "row all_pos"],
         at: Int[Tensor, " pos"],
     ) -> Float[Tensor, "row pos d_model"]:
         """Return by how much the stream changes at positions `at`, for rows of one layer."""
         layer, unit = int(cells.layer[cell[0]]), cells.unit[cell]
+        where = cells.where[cells.place[cell], prompt]
         weights, mask = self.twin.layers[layer], where[:, at, None]
         if cells.site in HEAD_SITES:
             change = self._z_change(cells.site, layer, unit, prompt, where)[:, at]

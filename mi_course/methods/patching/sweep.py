@@ -7,6 +7,7 @@ each cell and prompt, and from it a `PatchGrid`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -21,6 +22,7 @@ from mi_course.methods.patching.live import LiveEngine
 from mi_course.methods.patching.metrics import (
     PatchMetric,
     Predictions,
+    Readout,
     metric_values,
     telling,
 )
@@ -28,7 +30,7 @@ from mi_course.methods.patching.prompts import PatchPrompts
 from mi_course.models.plain import plain
 from mi_course.results.patching import DIRECTIONS, PatchGrid
 
-__all__ = ["Engine", "Way", "baselines", "engine_of", "grid_of", "judged", "swept"]
+__all__ = ["Engine", "Patched", "Way", "baselines", "engine_of", "grid_of", "judged", "swept"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,21 @@ class Way:
     direction: str
     metric: PatchMetric
     chunk: int
+
+
+@runtime_checkable
+class Patched(Protocol):
+    """What a sweep asks of an engine: two runs of some prompts, and their patched runs."""
+
+    prompts: PatchPrompts
+    readout: Readout
+    base_resid: Float[Tensor, "prompt d_model"]
+    source_resid: Float[Tensor, "prompt d_model"]
+
+    def ends(
+        self, cells: Cells, cell: Int[Tensor, " row"], prompt: Int[Tensor, " row"]
+    ) -> Float[Tensor, "row d_model"]:
+        """Return the end of the residual stream of each row's prompt with its cell patched."""
 
 
 Engine = LiveEngine | HookedEngine
@@ -81,7 +98,7 @@ def engine_of(
 
 
 def judged(
-    engine: Engine,
+    engine: Patched,
     metric: PatchMetric,
     resid: Float[Tensor, "row d_model"],
     prompt: Int[Tensor, " row"],
@@ -95,7 +112,7 @@ def judged(
 
 @torch.no_grad()
 def baselines(
-    engine: Engine, metric: PatchMetric, direction: str
+    engine: Patched, metric: PatchMetric, direction: str
 ) -> tuple[Float[Tensor, " prompt"], Float[Tensor, " prompt"]]:
     """Return the metric of the clean and of the corrupted runs.
 
@@ -113,7 +130,7 @@ def baselines(
 
 
 @torch.no_grad()
-def swept(engine: Engine, cells: Cells, way: Way) -> Float[Tensor, "cell prompt"]:
+def swept(engine: Patched, cells: Cells, way: Way) -> Float[Tensor, "cell prompt"]:
     """Return the metric of every cell and prompt.
 
     Args:

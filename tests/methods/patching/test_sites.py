@@ -35,7 +35,7 @@ def one_by_one(model, pairs, grid, places, prompts=None):
     given = pairs if prompts is None else prompts
     values = grid.by_prompt.clone()
     cells = torch.cartesian_prod(*(torch.arange(n) for n in grid.values.shape)).tolist()
-    for index in cells[:: max(1, len(cells) // 6)]:
+    for index in cells[:: max(1, len(cells) // 4)]:
         layer, *rest = index
         unit, position = places(rest)
         place = Place(grid.site, int(grid.labels[0][layer]), unit, position)

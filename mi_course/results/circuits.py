@@ -29,7 +29,8 @@ class Circuit:
         full_loss: with all edges.
         calls: batches of forward passes.
         evaluated: circuits whose loss was computed.
-        multiply_adds: of all matrix products.
+        multiply_adds: of all matrix products of the search.
+        replayed: edges so near to tau that double precision had to decide.
         task: its name.
     """
 
@@ -44,6 +45,7 @@ class Circuit:
     calls: int = 0
     evaluated: int = 0
     multiply_adds: int = 0
+    replayed: int = 0
     task: str = ""
 
     def __post_init__(self) -> None:
@@ -61,6 +63,11 @@ class Circuit:
     def names(self) -> tuple[str, ...]:
         """Return the kept edges as written, such as "L0H1->L1H2.k"."""
         return tuple(edge_name(edge) for edge in self.kept)
+
+    @property
+    def margin(self) -> float:
+        """Return how near to tau the nearest effect came."""
+        return (self.effects.double() - self.tau).abs().min().item()
 
     @cached_property
     def connected(self) -> tuple[Edge, ...]:
@@ -81,7 +88,9 @@ class Circuit:
 
     def save(self, path: str | Path) -> None:
         """Write the circuit as JSON; only effects that are not zero are listed."""
-        Path(path).write_text(json.dumps(self.to_data(), indent=1) + "\n", encoding="utf-8")
+        partial = Path(path).with_name(Path(path).name + ".partial")
+        partial.write_text(json.dumps(self.to_data(), indent=1) + "\n", encoding="utf-8")
+        partial.replace(path)  # so that a file is whole or not there
 
     @classmethod
     def load(cls, path: str | Path) -> "Circuit":
@@ -104,7 +113,9 @@ class Circuit:
             "graph": asdict(self.graph),
             "kept": list(self.names),
             "effects": {edge_name(edge): value for edge, value in worth if value},
-            **{name: getattr(self, name) for name in (*fields, "multiply_adds", "task")},
+            **{
+                name: getattr(self, name) for name in (*fields, "multiply_adds", "replayed", "task")
+            },
         }
 
     @classmethod

@@ -17,7 +17,7 @@ and tau; out comes a `Circuit`.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Bool, Float
@@ -37,6 +37,7 @@ __all__ = ["Search", "acdc", "variants"]
 
 FIRST_BATCH = 8
 SMALLEST_BATCH = 4
+COUNTS = ("now", "calls", "evaluated", "replayed")
 
 
 @torch.no_grad()
@@ -76,7 +77,7 @@ class Search:
     """ACDC at one threshold, node by node from the logits backwards.
 
     Attributes:
-        pending: the nodes with inputs, in the order in which they must be visited.
+        pending: the nodes with inputs still to visit, in this order.
         kept: which edges are kept; those not decided yet are.
         effects: by how much the loss rose, by edge.
         now: the loss with the edges kept now.
@@ -102,13 +103,9 @@ class Search:
         self.pending = _nodes_with_inputs(runs.graph)
         self._batch = FIRST_BATCH if guess is None else chunk
 
-    @property
-    def multiply_adds(self) -> int:
-        """Return the multiply-adds of all matrix products of the live graph so far."""
-        return self.live.multiply_adds
-
     def visit(self, node: str) -> None:
-        """Decide all edges into a node."""
+        """Decide all edges into a node, the first of those pending."""
+        self.pending = self.pending[1:]
         readers = self.runs.graph.readers_of(node)
         if self.live.admit(node):
             for reader in reversed(readers):
@@ -132,9 +129,42 @@ class Search:
             full_loss=self.full_loss,
             calls=self.calls,
             evaluated=self.evaluated,
-            multiply_adds=self.multiply_adds,
+            multiply_adds=self.live.multiply_adds,
+            replayed=self.replayed,
             task=self.runs.task.name,
         )
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, float]]:
+        """Return all that `resume` needs: decisions by edge, and numbers."""
+        counts = {name: getattr(self, name) for name in COUNTS}
+        counts |= {"multiply_adds": self.live.multiply_adds, "n_pending": len(self.pending)}
+        return {"kept": self.kept, "effects": self.effects}, counts
+
+    def resume(self, state: Mapping[str, Tensor], counts: Mapping[str, float]) -> None:
+        """Go on where the search was whose `state` this is: decisions stand, the rest is rerun."""
+        self.kept, self.effects = state["kept"].clone(), state["effects"].clone()
+        shifts = {}
+        n_visited = len(self.pending) - counts["n_pending"]
+        for node in self.pending[:n_visited]:
+            if self.live.admit(node):
+                for reader in self.runs.graph.readers_of(node):
+                    shifts[reader] = self._shift_of_decisions(reader)
+        self.live.advance(shifts)
+        self.pending = self.pending[n_visited:]
+        for name in COUNTS:
+            setattr(self, name, counts[name])
+        self.live.multiply_adds = counts["multiply_adds"]
+
+    def _shift_of_decisions(self, reader: str) -> Float[Tensor, "1 *where d_model"]:
+        """Return the offset of all edges that were removed from a reader, and note those kept."""
+        removed = []
+        for writer in reversed(self.runs.graph.parents(reader)):
+            if self.kept[self.runs.graph.number[writer, reader]]:
+                self.live.keep(writer, reader)
+            else:
+                removed.append(self.live.offset(writer, reader))
+        first = self.live.offset(self.runs.graph.writers[0], reader)
+        return sum(removed, torch.zeros_like(first))[None]
 
     def _visit_reader(self, reader: str) -> None:
         offsets: dict[str, Tensor] = {}

@@ -12,6 +12,12 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "sae_training": ["plot_training_curves"],
         "attention": ["plot_attention", "plot_attention_from"],
         "attribution": ["plot_attribution", "plot_largest_parts"],
+        "circuit_curves": [
+            "plot_edge_stability",
+            "plot_faithfulness_by_size",
+            "plot_roc",
+        ],
+        "circuits": ["plot_circuit", "plot_edges", "to_dot"],
         "circuitsvis_view": ["attention_view", "token_view"],
         "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
         "interventions": [
@@ -19,6 +25,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_steering_effects",
             "plot_trigger_alarms",
         ],
+        "ioi": ["plot_circuit_test", "plot_head_classes", "plot_minimality"],
         "lens": ["plot_kl_by_layer", "plot_trajectories"],
         "lens_grid": ["plot_lens_grid"],
         "losses": ["plot_loss_by_position", "plot_phase_change"],
@@ -28,6 +35,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_context_ablation",
             "plot_fingerprint",
             "plot_logit_effect",
+        ],
+        "patching": [
+            "plot_ablations",
+            "plot_patch_comparison",
+            "plot_patch_grid",
+            "plot_patch_intervals",
+            "plot_patch_scatter",
+            "plot_patched_prompt",
         ],
         "probing": [
             "plot_feature_scores",

@@ -12,9 +12,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "sae_training": ["TrainingCurves"],
         "circuit_graph": ["CircuitGraph", "Edge", "edge_name", "owner", "parse_edge"],
+        "circuit_scores": ["EdgeScores", "EdgeStability", "FaithfulnessCurve", "RocCurve"],
         "circuits": ["Circuit"],
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "interventions": ["ChoiceEffects", "Erasure", "SteeringEffects"],
+        "ioi": ["CircuitTest", "HeadClasses", "HeadEvidence", "Minimality"],
         "lens": ["Attribution", "LensGrid", "LensTrajectories"],
         "losses": ["LossByPosition", "PhaseChange"],
         "neurons": [
@@ -25,7 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Neuron",
             "neuron_name",
         ],
-        "patching": ["AblationEffects", "PatchGrid", "PatchScatter"],
+        "patching": ["AblationEffects", "PatchedPrompt", "PatchGrid", "PatchScatter"],
         "polysemantic": ["Conjunction", "TopExamples"],
         "probe_data": ["ProbeData"],
         "probing": ["LayersByTraining", "NeuronProbes", "Probes", "ProbeScores", "Selectivity"],

@@ -5,9 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "circuits": ["CircuitBrowser"],
         "features": ["FeatureBrowser"],
         "induction": ["HeadBrowser"],
         "lens": ["LensBrowser"],
+        "patching": ["PatchBrowser"],
         "probing": ["ProbeBrowser"],
         "superposition": ["GeometryBrowser"],
     },

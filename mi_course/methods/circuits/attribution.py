@@ -189,14 +189,14 @@ def _along_inputs(
     ends = sum(prompts.embeddings(corrupted=True)), sum(embeddings)
     clean = _run(model, ends[1])
     loss = _loss(prompts, clean)
-    total = [each / steps for each in slopes(model, graph, clean, loss)]
+    total: Iterable[Tensor] = slopes(model, graph, clean, loss)
     for step in range(1, steps):
         run = _run(model, torch.lerp(*ends, step / steps))
-        for sofar, more in zip(total, slopes(model, graph, run, loss), strict=True):
-            sofar += more / steps
+        pairs = zip(total, slopes(model, graph, run, loss), strict=True)
+        total = [sofar.add_(more) for sofar, more in pairs]
     written = clean.written(embeddings)
     change = differences(model, graph, prompts.carried(mean, written), written)
-    return _products(graph, change, total)
+    return _products(graph, change, total) / steps
 
 
 def _along_edges(

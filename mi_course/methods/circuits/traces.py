@@ -161,25 +161,23 @@ def slopes(
     others = [*(run.reads[1::2] if graph.mlps else ()), run.reads[-1]]
     found = torch.autograd.grad(loss(run.reads[-1]), [*heads, *others], materialize_grads=True)
     for layer in range(model.n_layers):
-        at = run.reads[n * layer]
-        by_head = [
-            _back(model, layer, which, at, found[3 * layer + i]) for i, which in enumerate("qkv")
-        ]
-        if graph.split:
-            yield rearrange(by_head, "which b p head d -> b (head which) p d")
-        else:
-            yield rearrange(sum(by_head), "b p head d -> b head p d")
+        by_head = _by_head(model, layer, run.reads[n * layer], found[3 * layer : 3 * layer + 3])
+        yield by_head.flatten(1, 2) if graph.split else by_head.sum(dim=2)
         if graph.mlps:
             yield found[len(heads) + layer][:, None]
     yield found[-1][:, None]
 
 
-def _back(
-    model: PlainTransformer, layer: int, which: str, read: Stream, slope: Tensor
-) -> Float[Tensor, "batch pos head_index d_model"]:
-    """Return the slope at each head's own input, from that of its queries, keys or values."""
+def _by_head(
+    model: PlainTransformer, layer: int, read: Stream, found: Sequence[Tensor]
+) -> Float[Tensor, "batch head_index which pos d_model"]:
+    """Return the slopes at each head's own inputs, from those of queries, keys and values."""
     own = repeat(read.detach(), "b p d -> b p head d", head=model.n_heads).requires_grad_()
-    with torch.enable_grad():
-        out = model.project(layer, which, own)
-    (back,) = torch.autograd.grad(out, own, slope)
-    return back
+    n_batch, n_pos, n_heads, d_model = own.shape
+    out = own.new_empty(n_batch, n_heads, 3, n_pos, d_model)
+    for i, (which, slope) in enumerate(zip("qkv", found, strict=True)):
+        with torch.enable_grad():
+            projected = model.project(layer, which, own)
+        (back,) = torch.autograd.grad(projected, own, slope)
+        out[:, :, i] = rearrange(back, "b p head d -> b head p d")
+    return out

@@ -5,11 +5,12 @@ of the same template that have nothing to tell (ABC); M is the whole model, C th
 
     faithful    F(C) is near F(M)
     complete    F(C without K) is near F(M without K) for every K inside C
-    minimal     for every head v of C there is a K with |F(C without K and v) - F(C without K)| large
+    minimal     for every head v of C there is a K for which F(C without K and v) differs from
+                F(C without K)
 
 A circuit can be faithful and not complete: heads that take over when others are gone are then
-missing from it. Source: [Wang22], section 4. In go a bridge, pairs with an ABC corruption and heads;
-out come `CircuitTest`s and `Minimality`.
+missing from it. Source: [Wang22], section 4. In go a bridge, pairs with an ABC corruption and
+heads; out come `CircuitTest`s and `Minimality`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,7 +27,14 @@ from mi_course.methods.patching.sites import Given
 from mi_course.results import head_name
 from mi_course.results.ioi import CircuitTest, Minimality
 
-__all__ = ["completeness", "faithfulness", "minimality", "random_sets", "score_of"]
+__all__ = [
+    "completeness",
+    "faithfulness",
+    "greedy_set",
+    "minimality",
+    "random_sets",
+    "score_of",
+]
 
 
 def score_of(
@@ -140,9 +148,8 @@ def minimality(
     alone = score_of(model, prompts, [(*outside, *company, head) for head, company in tried])
     whole = score_of(model, prompts, [()])[0].abs()
     change = ((without - alone).abs() / whole).tolist()
-    best = {head: max(i for i in range(len(tried)) if tried[i][0] == head) for head in heads}
-    for i, (head, _) in enumerate(tried):
-        best[head] = i if change[i] > change[best[head]] else best[head]
+    order = sorted(range(len(tried)), key=lambda i: change[i])
+    best = {tried[i][0]: i for i in order}  # the last entry of a head is its largest
     values = torch.tensor([change[best[head]] for head in heads])
     return Minimality(values, heads, tuple(tried[best[head]][1] for head in heads))
 
@@ -172,13 +179,13 @@ def _compared(
 def _some(circuit: Iterable[Head]) -> tuple[Head, ...]:
     heads = tuple(sorted(set(circuit)))
     if not heads:
-        raise ValueError("expected a circuit of at least one head, got none, try (layer, head) pairs")
+        raise ValueError(
+            "expected a circuit of at least one head, got none, try (layer, head) pairs"
+        )
     return heads
 
 
-def _outside(
-    model: TransformerBridge, prompts: Given, heads: Sequence[Head]
-) -> tuple[Head, ...]:
+def _outside(model: TransformerBridge, prompts: Given, heads: Sequence[Head]) -> tuple[Head, ...]:
     every = {(layer, h) for layer in range(model.cfg.n_layers) for h in range(model.cfg.n_heads)}
     if strangers := set(heads) - every:
         raise ValueError(

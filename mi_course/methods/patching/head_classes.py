@@ -1,9 +1,9 @@
 """Which part does a head play? Classes by stated criteria on measured numbers.
 
-    previous token    looks from the token after S1 to S1           and something is lost without it
-    duplicate token   looks from S2 to S1 and not to IO             "
-    induction         looks from S2 to the token after S1           "
-    current token     looks from S2 to itself                       "
+    previous token    looks from the token after S1 to S1, and what it writes there is needed
+    duplicate token   looks from S2 to S1 and not to IO, and what it writes there is needed
+    induction         looks from S2 to the token after S1, "
+    current token     looks from S2 to itself, "
     S-inhibition      looks from END to S2, acts through the queries of heads that copy names
     name mover        looks from END to IO, copies, and adds to the answer directly
     unselective mover looks from END to IO, copies, raises names, and adds nothing to the difference
@@ -77,7 +77,9 @@ def classify_heads(evidence: HeadEvidence, criteria: Criteria | None = None) -> 
     return HeadClasses(classes, idle, *evidence.shape)
 
 
-def copiers(evidence: HeadEvidence, criteria: Criteria | None = None) -> tuple[tuple[int, int], ...]:
+def copiers(
+    evidence: HeadEvidence, criteria: Criteria | None = None
+) -> tuple[tuple[int, int], ...]:
     """Return the heads that look from END to IO and copy, whatever comes of it."""
     by = criteria or Criteria()
     return _listed((evidence.to_io >= by.attention) & (evidence.copying >= by.copying))
@@ -108,9 +110,9 @@ def _looks(evidence: HeadEvidence, by: Criteria) -> dict[str, Heads]:
 def _acts(evidence: HeadEvidence, by: Criteria) -> dict[str, Heads]:
     """Return which heads have the effect that each class asks for."""
     helps, hurts = evidence.direct >= by.effect, evidence.direct <= -by.effect
-    needed = evidence.total.abs() >= by.effect
+    needed = evidence.at_s2.abs() >= by.effect
     return {
-        "previous token": needed,
+        "previous token": evidence.at_s1_next.abs() >= by.effect,
         "duplicate token": needed,
         "induction": needed,
         "current token": needed,

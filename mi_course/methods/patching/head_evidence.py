@@ -5,9 +5,9 @@ the mean logit difference,
 
     effect(part) = (LD(clean) - LD(clean with that part corrupted)) / (LD(clean) - LD(corrupted))
 
-The part is all that a head writes (total), only its way into the end of the stream (direct), or its
-way into the queries of the heads that copy names. Source: [Wang22], section 3. In go a bridge, pairs
-with a symmetric corruption, and the same with an ABC corruption; out comes a `HeadEvidence`.
+The part is all that a head writes (total), only its way into the end of the stream (direct), or
+its way into the queries of the heads that copy names. Source: [Wang22], section 3. In go a bridge,
+pairs with a symmetric corruption, and others with an ABC corruption; out comes a `HeadEvidence`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,17 +16,18 @@ from functools import partial
 
 import torch
 from einops import einsum, reduce
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.activations import Edit, Head, record
+from mi_course.activations import Edit, record
 from mi_course.methods.lens.reading import final_point, unembed
 from mi_course.methods.patching.head_classes import Criteria
+from mi_course.methods.patching.paths import path_patch
 from mi_course.methods.patching.prompts import PatchPrompts, patch_prompts
-from mi_course.methods.patching.sites import patch_heads
+from mi_course.methods.patching.sites import patch_heads, patch_heads_by_position
 from mi_course.metrics import logit_diff
-from mi_course.results.ioi import HeadEvidence
+from mi_course.results import HeadEvidence, head_name
 from mi_course.worlds.tasks import Task
 
 __all__ = ["head_evidence"]
@@ -68,20 +69,26 @@ def head_evidence(
         raise ValueError(f"expected prompts with the places {PLACES}, got none of {missing}")
     if unknown := sorted(set(prompts.groups) - set(means.groups)):
         raise ValueError(
-            f"expected a reference with the same templates, got none of {unknown}, try the same seed"
+            f"expected a reference with the same templates, got none of {unknown}, "
+            "try the same seed"
         )
     looks = _looks(model, prompts)
     copying, anti_copying = _copying(model, prompts, 1), _copying(model, prompts, -1)
     movers = ((looks["to_io"] >= by.attention) & (copying >= by.copying)).nonzero().tolist()
+    at = patch_heads_by_position(
+        model, prompts, "z", direction="noising", places=("s1+1", "s2")
+    ).values
     runs = _runs(model, prompts, {})
     silent = _runs(model, prompts, _silence(model, prompts, means, movers))
     return HeadEvidence(
         **looks,
         copying=copying,
         anti_copying=anti_copying,
+        at_s1_next=1 - at[..., 0],
+        at_s2=1 - at[..., 1],
         direct=_direct(model, prompts, runs) / runs.gap,
         after_ablation=_direct(model, prompts, silent) / runs.gap,
-        through_queries=_through_queries(model, prompts, runs, movers),
+        through_queries=_through_queries(model, prompts, movers),
         on_names=_on_names(model, prompts, runs),
         total=1 - patch_heads(model, prompts, "z", direction="noising").values,
     )
@@ -160,7 +167,9 @@ def _written(
 
 
 def _at_end(
-    model: TransformerBridge, prompts: PatchPrompts, z: Float[Tensor, "layer prompt pos head d_head"]
+    model: TransformerBridge,
+    prompts: PatchPrompts,
+    z: Float[Tensor, "layer prompt pos head d_head"],
 ) -> Float[Tensor, "layer head_index prompt d_model"]:
     """Return what each head writes at the end of each prompt."""
     here = z[:, torch.arange(len(prompts)), prompts.ends]
@@ -181,24 +190,18 @@ def _on_names(model: TransformerBridge, prompts: PatchPrompts, runs: _Runs) -> S
     """Return the share of each head's direct write in the distance of both names from others."""
     out = _at_end(model, prompts, runs.z)
     mean = reduce(out, "layer head prompt d_model -> layer head 1 d_model", "mean")
-    own, other = _names(prompts)
+    own = torch.cat([prompts.answers[:, :1], prompts.wrongs[:, :1]], dim=1)
+    names = own.unique()
+    others = (names != own[:, :1]) & (names != own[:, 1:])
 
     def apart(end: Float[Tensor, "prompt d_model"]) -> Float[Tensor, ""]:
         logits = unembed(model, end)
-        others = (logits * other).sum(-1) / other.sum(-1).clamp_min(1)
-        return (logits.gather(1, own).mean(-1) - others).mean().cpu()
+        rest = (logits[:, names] * others).sum(-1) / others.sum(-1)
+        return (logits.gather(1, own).mean(-1) - rest).mean().cpu()
 
     whole = apart(runs.end)
     lost = [[whole - apart(runs.end + c) for c in heads] for heads in mean - out]
     return torch.tensor(lost) / whole
-
-
-def _names(prompts: PatchPrompts) -> tuple[Int[Tensor, "prompt 2"], Bool[Tensor, "prompt d_vocab"]]:
-    """Return each prompt's two names, and which tokens are names of other prompts."""
-    own = torch.cat([prompts.answers[:, :1], prompts.wrongs[:, :1]], dim=1)
-    other = torch.zeros(len(own), int(own.max()) + 1, dtype=torch.bool, device=own.device)
-    other[:, own.flatten()] = True
-    return own, other.scatter(1, own, value=False)
 
 
 def _silence(
@@ -211,6 +214,7 @@ def _silence(
     layers = sorted({layer for layer, _ in heads})
     if not layers:
         return {}
+    n_pos = prompts.clean.shape[1]
     z = record(model, means.corrupted, [_z_names(model)[layer] for layer in layers])
     same = torch.tensor([[a == b for b in means.groups] for a in prompts.groups]).float()
     same = (same / same.sum(1, keepdim=True)).to(means.ends.device)
@@ -218,7 +222,7 @@ def _silence(
         name: partial(
             _replaced,
             heads=[head for at, head in heads if at == layer],
-            by=einsum(same, z[name], "prompt other, other ... -> prompt ..."),
+            by=einsum(same, z[name][:, :n_pos], "prompt other, other ... -> prompt ..."),
         )
         for name, layer in zip(z, layers, strict=True)
     }
@@ -231,46 +235,10 @@ def _replaced(z: Tensor, heads: list[int], by: Tensor) -> Tensor:
 
 
 def _through_queries(
-    model: TransformerBridge, prompts: PatchPrompts, runs: _Runs, movers: Sequence[Sequence[int]]
+    model: TransformerBridge, prompts: PatchPrompts, movers: Sequence[Sequence[int]]
 ) -> Scores:
-    """Return what is lost when only the copying heads' queries see a head of the other run.
-
-    Other heads keep their clean outputs, MLPs in between react.
-    """
-    n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
-    found = torch.zeros(n_layers, n_heads)
-    whole = _difference(model, prompts, runs.end)
-    for layer in range(max((at for at, _ in movers), default=0)):
-        for head in range(n_heads):
-            end = _with_queries(model, prompts, runs, [h for h in movers if h[0] > layer], (layer, head))
-            found[layer, head] = whole - _difference(model, prompts, end)
-    return found / runs.gap
-
-
-def _with_queries(
-    model: TransformerBridge,
-    prompts: PatchPrompts,
-    runs: _Runs,
-    movers: Sequence[Sequence[int]],
-    sender: Head,
-) -> Float[Tensor, "prompt d_model"]:
-    layer, head = sender
-    names = _z_names(model)
-    sent = runs.z[layer].clone()
-    sent[:, :, head] = runs.corrupted[layer][:, :, head]
-    last = max(at for at, _ in movers)
-    kept = {names[i]: partial(_constant, value=runs.z[i]) for i in range(layer, last)}
-    kept[names[layer]] = partial(_constant, value=sent)
-    receivers = {f"blocks.{at}.attn.hook_q": at for at, _ in movers}
-    q = record(model, prompts.clean, receivers, edits=kept)
-    edits = {
-        name: partial(_replaced, heads=[h for i, h in movers if i == at], by=q[name])
-        for name, at in receivers.items()
-    }
-    final = final_point(model)
-    end = record(model, prompts.clean, final, edits=edits)[final]
-    return end[torch.arange(len(prompts)), prompts.ends]
-
-
-def _constant(_: Tensor, value: Tensor) -> Tensor:
-    return value
+    """Return what is lost when only the copying heads' queries see a head of the other run."""
+    if not movers:
+        return torch.zeros(model.cfg.n_layers, model.cfg.n_heads)
+    receivers = [f"{head_name(layer, head)}.q" for layer, head in movers]
+    return 1 - path_patch(model, prompts, receivers).values

@@ -12,10 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mi_course.results.checks import finite, labelled, within
+from mi_course.results.circuit_graph import Edge, edge_name
 
-__all__ = ["Edge", "EdgeScores", "EdgeStability", "FaithfulnessCurve", "RocCurve"]
-
-Edge = tuple[str, str]
+__all__ = ["EdgeScores", "EdgeStability", "FaithfulnessCurve", "RocCurve"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,7 @@ class EdgeScores:
             ValueError: no such edge.
         """
         if edge not in self.edges:
-            raise ValueError(f"expected an edge of the graph, got {'->'.join(edge)}")
+            raise ValueError(f"expected an edge of the graph, got {edge_name(edge)}")
         return self.values[self.edges.index(edge)].item()
 
     def top(self, n: int) -> tuple[Edge, ...]:
@@ -63,7 +62,7 @@ class EdgeScores:
 
     def summary(self) -> str:
         """Return one sentence: the edges of largest score."""
-        told = ", ".join(f"{'->'.join(edge)} {self.of(edge):.3g}" for edge in self.top(4))
+        told = ", ".join(f"{edge_name(edge)} {self.of(edge):.3g}" for edge in self.top(4))
         return f"{self.name} scores of {len(self.edges)} edges, largest {told} ({self.unit})."
 
 

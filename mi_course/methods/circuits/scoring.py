@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor
 
-from mi_course.results.circuit_scores import Edge, EdgeScores, RocCurve
+from mi_course.results.circuit_graph import Edge, edge_name
+from mi_course.results.circuit_scores import EdgeScores, RocCurve
 
 __all__ = ["edit_distance", "jaccard", "precision_recall", "roc", "roc_auc", "roc_of_circuits"]
 
@@ -115,7 +116,7 @@ def _labels(
     """Which of the graph's edges are chosen."""
     chosen = _some(chosen) if some else frozenset(chosen)
     if unknown := chosen.difference(edges):
-        told = sorted("->".join(edge) for edge in unknown)[:3]
+        told = sorted(map(edge_name, unknown))[:3]
         raise ValueError(f"expected edges of the graph, got {told}, try another graph or truth")
     if some and len(chosen) == len(edges):
         raise ValueError("expected edges outside the truth, got none, try precision_recall")

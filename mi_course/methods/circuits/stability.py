@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mi_course.methods.circuits.scoring import jaccard
-from mi_course.results.circuit_scores import Edge, EdgeStability
+from mi_course.results.circuit_graph import Edge
+from mi_course.results.circuit_scores import EdgeStability
 
 __all__ = ["bootstrap", "mean_jaccard"]
 

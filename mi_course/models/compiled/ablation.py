@@ -91,9 +91,13 @@ def _run(
     """Return the logits, and what each writer wrote."""
     positions = model.embed_positions(tokens.shape[1]).expand(len(tokens), -1, -1)
     wrote = {"tokens": model.embed_tokens(tokens), "positions": positions}
-    biases = torch.zeros_like(positions[:1, :1])
+    cut = {reader for _, reader in removed}
+    stream = wrote["tokens"] + positions
+    biases = torch.zeros_like(stream[:1, :1])
 
     def arriving(reader: str) -> Tensor:
+        if reader not in cut:
+            return stream
         parts = [
             out if (w, reader) not in removed else out * 0 if other is None else other[w]
             for w, out in wrote.items()
@@ -102,10 +106,16 @@ def _run(
 
     for layer, weights in enumerate(model.layers):
         heads = [f"L{layer}H{h}" for h in range(model.n_heads)]
-        ports = [torch.stack([arriving(f"{h}.{p}") for h in heads], dim=2) for p in "qkv"]
-        out = model.heads_out(layer, model.attend(*model.qkv(layer, *ports)))
+        ports = [[f"{head}.{port}" for head in heads] for port in "qkv"]
+        inputs = [
+            torch.stack([arriving(r) for r in readers], dim=2) if cut & set(readers) else stream
+            for readers in ports
+        ]
+        out = model.heads_out(layer, model.attend(*model.qkv(layer, *inputs)))
         wrote |= dict(zip(heads, out.unbind(dim=2), strict=True))
         biases = biases + weights.b_O
+        stream = stream + out.sum(dim=2) + weights.b_O
         if not model.attn_only:
             wrote[f"MLP{layer}"] = model.mlp(layer, arriving(f"MLP{layer}"))
+            stream = stream + wrote[f"MLP{layer}"]
     return model.logits(arriving("logits")), wrote

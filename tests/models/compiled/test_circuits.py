@@ -44,7 +44,8 @@ def test_edges_outside_the_truth_do_nothing_alone_or_together(model, ablation):
     whole = model.bridge(prompts.clean)[prompts.mask]
     without = edge_ablated_logits(plain(model.bridge), prompts.clean, false, source)
     assert (without[prompts.mask] - whole).abs().max() < 1e-5
-    assert max(abs(effects(model, ablation)[edge]) for edge in false) < 1e-6
+    alone = effects(model, ablation, n=8)
+    assert max(abs(alone[edge]) for edge in false) < 1e-6
 
 
 @pytest.mark.parametrize("ablation", ["zero", "corrupted"])

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mi_course.results.checks import finite, labelled
+from mi_course.results.checks import finite, labelled, within
 
 DIRECTIONS = ("denoising", "noising")
 
@@ -72,6 +72,10 @@ class PatchGrid:
         if self.unit == self.raw_unit:
             return run.mean().item()
         return 0.0 if self.direction == "denoising" else 1.0
+
+    def change(self) -> Float[Tensor, "*cells"]:
+        """Return the values as distances from a patch without effect."""
+        return self.values - self.base
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -182,6 +186,60 @@ class PatchScatter:
             f"cells: correlation {self.correlation():.2f}, signs agree in "
             f"{self.sign_agreement():.0%}, slope {self.slope():.2f}; furthest off {name.strip()}, "
             f"{approximate:.2f} for {true:.2f}."
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class PatchedPrompt:
+    """One prompt with one place patched, and what the model says then.
+
+    Attributes:
+        tokens: the prompt that is run, token by token.
+        patched: positions that are patched.
+        what: the place in words, such as "resid_pre of layer 2".
+        says: the likeliest next tokens of the patched run, best first.
+        probs: their probabilities.
+        before: probabilities of the same tokens without the patch.
+        answer: the right token.
+        wrong: the wrong one.
+        direction: "denoising" or "noising".
+    """
+
+    tokens: tuple[str, ...]
+    patched: tuple[int, ...]
+    what: str
+    says: tuple[str, ...]
+    probs: Float[Tensor, " token"]
+    before: Float[Tensor, " token"]
+    answer: str
+    wrong: str
+    direction: str
+
+    def __post_init__(self) -> None:
+        within("probabilities", self.probs, 0, 1)
+        within("probabilities", self.before, 0, 1)
+        labelled("token", len(self.probs), self.says)
+        labelled("token", len(self.before), self.says)
+        if not all(0 <= at < len(self.tokens) for at in self.patched):
+            raise ValueError(
+                f"expected positions below {len(self.tokens)}, got {list(self.patched)}"
+            )
+
+    def marked(self) -> str:
+        """Return the prompt with each patched token in brackets."""
+        some = len(self.patched) < len(self.tokens)
+        return "".join(
+            f"[{token}]" if some and at in self.patched else token
+            for at, token in enumerate(self.tokens)
+        )
+
+    def summary(self) -> str:
+        """Return one sentence: the prompt, the place, and what the model says before and after."""
+        other = "clean" if self.direction == "denoising" else "corrupted"
+        return (
+            f"{self.marked()!r} with {self.what} from the {other} run: the model says "
+            f"{self.says[0]!r} ({self.probs[0]:.2f}, before {self.before[0]:.2f}); right is "
+            f"{self.answer!r}, wrong {self.wrong!r}."
         )
 
 

@@ -142,8 +142,8 @@ def compare_with_truth(approximate: PatchGrid, true: PatchGrid) -> PatchScatter:
     if differ:
         raise ValueError(f"expected two grids of the same cells, got other {', '.join(differ)}")
     return PatchScatter(
-        (approximate.values - approximate.base).flatten(),
-        (true.values - true.base).flatten(),
+        approximate.change().flatten(),
+        true.change().flatten(),
         names=true.names,
         site=true.site,
         unit=true.unit,

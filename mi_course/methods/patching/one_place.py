@@ -16,10 +16,10 @@ from mi_course.activations import edit, record
 from mi_course.methods.patching.cells import HEAD_SITES, NEURON, STREAM_SITES, known_site, layers_of
 from mi_course.methods.patching.hooked import hook_name, noisy
 from mi_course.methods.patching.prompts import PatchPrompts, patch_prompts
-from mi_course.results.patching import DIRECTIONS
+from mi_course.results.patching import DIRECTIONS, PatchedPrompt
 from mi_course.worlds.tasks import PromptPair, Task
 
-__all__ = ["Place", "patched_logits"]
+__all__ = ["Place", "patched_logits", "patched_prompt"]
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,46 @@ def patched_logits(
         change = {name: lambda old: _put(old, new, where, site, place.unit)}
     logits = edit(model, base[0], noisy(change, base[1]))
     return logits[torch.arange(len(batch), device=logits.device), batch.ends]
+
+
+def patched_prompt(
+    model: TransformerBridge,
+    pair: PromptPair,
+    place: Place,
+    *,
+    direction: str = "denoising",
+    k: int = 5,
+) -> PatchedPrompt:
+    """Return one prompt with a place patched, and the k tokens that the model then finds likeliest.
+
+    Args:
+        model: any bridge with a tokenizer.
+        pair: one pair.
+        place: what is patched.
+        direction: as in `patched_logits`.
+        k: how many tokens.
+
+    Raises:
+        ValueError: as `patched_logits`.
+    """
+    batch = patch_prompts(model, [pair])
+    probs = patched_logits(model, batch, place, direction=direction)[0].softmax(-1)
+    tokens = batch.corrupted if direction == "denoising" else batch.clean
+    noise = batch.noise if direction == "denoising" else None
+    before = edit(model, tokens, noisy({}, noise))[0, batch.ends[0]].softmax(-1)
+    best = probs.topk(k)
+    unit = "" if place.unit is None else f" {place.unit}"
+    return PatchedPrompt(
+        tokens=tuple(model.tokenizer.decode([token]) for token in tokens[0].tolist()),
+        patched=tuple(_where(batch, place)[0].nonzero().flatten().tolist()),
+        what=f"{place.site}{unit} of layer {place.layer}",
+        says=tuple(model.tokenizer.decode([token]) for token in best.indices.tolist()),
+        probs=best.values.cpu(),
+        before=before[best.indices].cpu(),
+        answer=pair.answer,
+        wrong=pair.wrong,
+        direction=direction,
+    )
 
 
 def _where(prompts: PatchPrompts, place: Place) -> Tensor:

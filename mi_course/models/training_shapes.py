@@ -31,7 +31,6 @@ from mi_course.models.training import hardware
 from mi_course.models.vision import VisionModel, shapes_model
 from mi_course.worlds.shapes import CLASSES, scenes
 
-CHUNK = 1536  # scenes drawn at once
 SAVE_EVERY = 10  # chunks
 
 
@@ -42,7 +41,8 @@ class ShapesRecipe:
     Attributes:
         name: what `load_vision` takes.
         seed: of weights and scenes.
-        n_images: scenes of the one pass, a whole number of chunks.
+        n_chunks: draws of scenes; each is seen once.
+        chunk: scenes in a draw.
         rows: scenes in a batch.
         rate: peak of Adam's learning rate; warm-up, then cosine decay to 0.
         step: of the move against the network, in units of brightness; it grows from 0 over the
@@ -54,7 +54,8 @@ class ShapesRecipe:
 
     name: str
     seed: int
-    n_images: int = 120 * CHUNK
+    n_chunks: int = 120
+    chunk: int = 1536
     rows: int = 64
     rate: float = 2e-3
     step: float = 0.06
@@ -85,11 +86,6 @@ class ShapesRun:
         self.optimizer = torch.optim.Adam(self.module.parameters(), lr=plan.rate, fused=True)
         self.chunk, self.seconds, self.losses = 0, 0.0, []
 
-    @property
-    def n_chunks(self) -> int:
-        """How many chunks of scenes there are in all."""
-        return self.plan.n_images // CHUNK
-
     def save(self) -> None:
         """Write the state atomically."""
         self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -116,12 +112,12 @@ class ShapesRun:
     def advance(self) -> None:
         """Learn from the next chunk of scenes."""
         start = time.process_time()
-        drawn = scenes(CHUNK, _scene_seed(self.plan, self.chunk))
+        drawn = scenes(self.plan.chunk, _scene_seed(self.plan, self.chunk))
         images = torch.from_numpy(drawn.images).to(self.device).permute(0, 3, 1, 2)
         labels = torch.from_numpy(drawn.labels).to(self.device)
         batches = zip(images.split(self.plan.rows), labels.split(self.plan.rows), strict=True)
         for number, (x, y) in enumerate(batches):
-            done = (self.chunk + number * self.plan.rows / CHUNK) / self.n_chunks
+            done = (self.chunk + number * self.plan.rows / self.plan.chunk) / self.plan.n_chunks
             for group in self.optimizer.param_groups:
                 group["lr"] = self.plan.rate * _share(done)
             step = self.plan.step * min(1.0, done / 0.2)
@@ -139,10 +135,10 @@ class ShapesRun:
 
     def finish(self) -> None:
         """Learn from every remaining chunk, with a progress bar, saving on the way."""
-        bar = tqdm(total=self.n_chunks, initial=self.chunk, desc=self.plan.name, unit="chunk")
-        while self.chunk < self.n_chunks:
+        bar = tqdm(total=self.plan.n_chunks, initial=self.chunk, desc=self.plan.name, unit="chunk")
+        while self.chunk < self.plan.n_chunks:
             self.advance()
-            if self.chunk % SAVE_EVERY == 0 or self.chunk == self.n_chunks:
+            if self.chunk % SAVE_EVERY == 0 or self.chunk == self.plan.n_chunks:
                 self.save()
             bar.update()
             bar.set_postfix(loss=f"{np.mean(self.losses[-48:]):.3f}")

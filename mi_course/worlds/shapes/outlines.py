@@ -11,7 +11,7 @@ from jaxtyping import Float
 
 Field = Float[np.ndarray, "n height width"]
 Column = Float[np.ndarray, "n 1 1"]
-Length = Column | float
+Length = Column | float | int | np.floating
 
 
 class Frame(NamedTuple):
@@ -96,7 +96,9 @@ def polygon(frame: Frame, *corners: tuple[Length, Length]) -> Field:
     return distance
 
 
-def line(frame: Frame, start: tuple[Length, Length], end: tuple[Length, Length], half: Length):
+def line(
+    frame: Frame, start: tuple[Length, Length], end: tuple[Length, Length], half: Length
+) -> Field:
     """Return the distance from a line between two points with round ends."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     x, y = frame.u - start[0], frame.v - start[1]

@@ -66,18 +66,18 @@ class Pen:
         turned = moved.turned(self.draw(0.8, 2 * np.pi - 0.8))
         return Frame(turned.u / 0.8, turned.v / 0.8, turned.scale * 0.8)
 
-    def draw(self, low: float, high: float) -> Column:
+    def draw(self, low: int | float, high: int | float) -> Column:
         """Return a uniform random number for each scene."""
         return self.rng.uniform(low, high, (self.n, 1, 1)).astype(np.float32)
 
-    def one_of(self, *values: float) -> Column:
+    def one_of(self, *values: int | float) -> Column:
         """Return one of some numbers for each scene."""
         return np.array(values, np.float32)[self.rng.integers(len(values), size=(self.n, 1, 1))]
 
     def colour(
         self,
-        hue: tuple[float, float] = (0, 1),
-        saturation: tuple[float, float] = (0.55, 1),
+        hue: tuple[float, float] = (0.0, 1.0),
+        saturation: tuple[float, float] = (0.55, 1.0),
         value: tuple[float, float] = (0.45, 0.95),
     ) -> Colour:
         """Return a random colour for each scene; a range of hues may go past 1."""

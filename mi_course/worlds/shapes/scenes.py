@@ -170,4 +170,4 @@ def _occlude(pen: Pen) -> None:
     shape = np.where(pen.one_of(0, 1) > 0, ellipse(frame, 1.0, 1.0), box(frame, 0.4, 4.0))
     absent = pen.one_of(0, 1, 1) > 0
     distance = np.where(absent, np.float32(9), shape)
-    pen.paint(frame, distance, pen.colour(saturation=(0, 0.9), value=(0.2, 1.0)), None)
+    pen.paint(frame, distance, pen.colour(saturation=(0.0, 0.9), value=(0.2, 1.0)), None)

@@ -12,7 +12,7 @@ def house(pen: Pen) -> None:
     stack = pen.at(0.5, -0.55)
     brick = pen.colour((0.0, 0.06), (0.4, 0.8), (0.3, 0.6))
     pen.paint(stack, box(stack, 0.11, 0.3), brick, "chimney")
-    wall, wide = pen.at(0, 0.36), pen.draw(0.68, 0.78)
+    wall, wide = pen.at(0.0, 0.36), pen.draw(0.68, 0.78)
     plaster = pen.colour(saturation=(0.1, 0.6), value=(0.75, 1.0))
     pen.paint(wall, box(wall, wide, 0.52), plaster, "wall")
     roof = pen.at(0, -0.1)
@@ -21,7 +21,7 @@ def house(pen: Pen) -> None:
     pen.paint(roof, polygon(roof, *corners), tiles, "roof")
     door = pen.at(pen.draw(-0.06, 0.06), 0.54)
     pen.paint(door, box(door, 0.16, 0.34, 0.02), darker(pen.colour(), 0.55), "door")
-    panes = pen.at(0, 0.26).paired(0.44)
+    panes = pen.at(0.0, 0.26).paired(0.44)
     half = pen.draw(0.15, 0.18)
     pen.paint(panes, box(panes, half + 0.05, half + 0.05), darker(tiles, 0.6), "window")
     pen.paint(panes, box(panes, half, half), glass(pen), "window")
@@ -30,9 +30,9 @@ def house(pen: Pen) -> None:
 def flower(pen: Pen) -> None:
     """Paint a flower on its stem."""
     green = pen.colour((0.25, 0.4), (0.5, 0.9), (0.35, 0.7))
-    stem = pen.at(0, 0.4)
+    stem = pen.at(0.0, 0.4)
     pen.paint(stem, line(stem, (0.0, -0.4), (0.0, 0.56), 0.055), green, "stem")
-    leaves = pen.at(0, 0.66).paired(0.27).turned(-0.5)
+    leaves = pen.at(0.0, 0.66).paired(0.27).turned(-0.5)
     pen.paint(leaves, ellipse(leaves, 0.3, 0.11), darker(green, 1.2), "leaf")
     count, head = pen.one_of(5, 6, 7), pen.at(0, -0.34)
     petals = head.around(count, 0.36)
@@ -45,12 +45,12 @@ def flower(pen: Pen) -> None:
 
 def tree(pen: Pen) -> None:
     """Paint a tree: round, or a fir of three storeys."""
-    trunk = pen.at(0, 0.62)
+    trunk = pen.at(0.0, 0.62)
     bark = pen.colour((0.04, 0.1), (0.4, 0.8), (0.25, 0.5))
     pen.paint(trunk, box(trunk, pen.draw(0.1, 0.15), 0.36), bark, "trunk")
     crown = pen.at(0, -0.25)
     green = pen.colour((0.18, 0.42), (0.5, 0.95), (0.3, 0.7))
-    sides = ellipse(crown.at(0, 0.14).paired(0.38), 0.4, 0.38)
+    sides = ellipse(crown.at(0.0, 0.14).paired(0.38), 0.4, 0.38)
     round_crown = np.minimum(sides, ellipse(crown.at(0, -0.22), 0.46, 0.46))
     storeys = [
         polygon(crown, (0.0, top), (half, bottom), (-half, bottom))
@@ -67,7 +67,7 @@ def tree(pen: Pen) -> None:
 def ball(pen: Pen) -> None:
     """Paint a beach ball: coloured segments that meet at a cap."""
     size, middle = pen.draw(0.66, 0.86), pen.at(0, 0)
-    white = pen.colour(saturation=(0, 0.1), value=(0.88, 1.0))
+    white = pen.colour(saturation=(0.0, 0.1), value=(0.88, 1.0))
     edge = ellipse(middle, size, size)
     pen.paint(middle, edge, white, "ball")
     cap = middle.at(pen.draw(-0.2, 0.2), pen.draw(-0.2, 0.2)).turned(pen.draw(0, 6.28))

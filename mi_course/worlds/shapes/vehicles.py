@@ -8,9 +8,9 @@ from mi_course.worlds.shapes.pen import Colour, Pen, darker
 
 def wheel(pen: Pen, frame: Frame, radius: Length) -> None:
     """Paint a tyre with a hub."""
-    tyre = pen.colour(saturation=(0, 0.2), value=(0.03, 0.2))
+    tyre = pen.colour(saturation=(0.0, 0.2), value=(0.03, 0.2))
     pen.paint(frame, ellipse(frame, radius, radius), tyre, "wheel")
-    hub = pen.colour(saturation=(0, 0.1), value=(0.65, 0.95))
+    hub = pen.colour(saturation=(0.0, 0.1), value=(0.65, 0.95))
     pen.paint(frame, ellipse(frame, radius * 0.48, radius * 0.48), hub, "wheel")
 
 
@@ -35,10 +35,10 @@ def car(pen: Pen) -> None:
     corners = ((-0.23 + back, -0.3 + lift), (0.2, -0.3 + lift), (0.4, 0.06), (-0.44, 0.06))
     panes = np.maximum(polygon(pane, *corners), 0.045 - np.abs(pane.u))
     pen.paint(pane, panes, glass(pen), "window")
-    body = pen.at(0, 0.2)
+    body = pen.at(0.0, 0.2)
     pen.paint(body, box(body, 0.98, 0.25, 0.14), paint, "body")
     light(pen, pen.at(0.86, 0.14))
-    wheel(pen, pen.at(0, 0.47).paired(0.56), pen.draw(0.23, 0.29))
+    wheel(pen, pen.at(0.0, 0.47).paired(0.56), pen.draw(0.23, 0.29))
 
 
 def bus(pen: Pen) -> None:
@@ -59,7 +59,7 @@ def bus(pen: Pen) -> None:
 def truck(pen: Pen) -> None:
     """Paint a truck that faces right, its cargo box behind a lower cab."""
     cargo = pen.at(-0.34, -0.12)
-    grey = pen.colour(saturation=(0, 0.9), value=(0.55, 0.95))
+    grey = pen.colour(saturation=(0.0, 0.9), value=(0.55, 0.95))
     pen.paint(cargo, box(cargo, 0.64, pen.draw(0.44, 0.54), 0.03), grey, "cargo")
     cab, paint = pen.at(0.64, 0.1), pen.colour()
     corners = ((-0.3, -0.36), (0.12, -0.36), (0.33, 0.02), (0.33, 0.34), (-0.3, 0.34))
@@ -75,8 +75,8 @@ def truck(pen: Pen) -> None:
 
 def bicycle(pen: Pen) -> None:
     """Paint a bicycle that faces right."""
-    rims, size = pen.at(0, 0.3).paired(0.58), pen.draw(0.36, 0.42)
-    tyre = pen.colour(saturation=(0, 0.2), value=(0.03, 0.2))
+    rims, size = pen.at(0.0, 0.3).paired(0.58), pen.draw(0.36, 0.42)
+    tyre = pen.colour(saturation=(0.0, 0.2), value=(0.03, 0.2))
     pen.paint(rims, ring(rims, size, 0.065), tyre, "wheel")
     pen.paint(rims, ellipse(rims, 0.07, 0.07), tyre, "wheel")
     paint, tubes = pen.colour(value=(0.35, 0.85)), pen.at(0, 0)
@@ -86,7 +86,7 @@ def bicycle(pen: Pen) -> None:
     for start, end in bars:
         pen.paint(tubes, line(tubes, start, end, 0.048), paint, "frame")
     saddle = pen.at(-0.3, -0.4)
-    black = pen.colour(saturation=(0, 0.5), value=(0.05, 0.25))
+    black = pen.colour(saturation=(0.0, 0.5), value=(0.05, 0.25))
     pen.paint(saddle, ellipse(saddle, 0.2, 0.08), black, "saddle")
     bar = pen.at(0.34, -0.46)
     stem = line(bar, (0.04, 0.16), (0.0, -0.02), 0.05)

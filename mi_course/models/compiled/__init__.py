@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "gates": ["both", "either", "negative"],
         "model": ["CompiledModel", "Prompts", "Truth"],
         "program": ["Head", "Move", "Neurons", "Program", "Score"],
+        "random_circuits": ["MysteryModel", "mystery_model", "random_circuit"],
         "rasp": ["reverse", "xproportion"],
         "weights": ["compile_program"],
     },

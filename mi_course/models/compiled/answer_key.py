@@ -4,7 +4,7 @@ In goes a student's name; out comes the truth of the model that `mystery_model` 
 """
 
 from mi_course.models.compiled.model import Truth
-from mi_course.models.compiled.random_circuit import random_circuit, student_seed
+from mi_course.models.compiled.random_circuits import random_circuit, student_seed
 
 __all__ = ["truth_of"]
 

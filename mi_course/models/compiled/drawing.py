@@ -174,10 +174,11 @@ def _sums(draft: _Draft) -> Float[Tensor, "letter letter letter"]:
 def _add_decoys(draft: _Draft, live: list[int], places: list[np.ndarray], final: list[str]) -> None:
     """Fill the heads and MLPs that are left: every third writes a constant, the others unread."""
     number = int(draft.rng.integers(3))
+    wasted: set[str] = set()
     used = {each.layer for each in draft.neurons}
     for layer in range(draft.shape.n_layers):
         before = [name for name in draft.written if _layer_of(name) < layer]
-        readable = ["letter", *before, *(UNREAD if layer else ())]
+        readable = ["letter", *before, *sorted(wasted)]
         for index in places[layer][live[layer] :]:
             number += 1
             constant = number % 3 == 0
@@ -185,6 +186,8 @@ def _add_decoys(draft: _Draft, live: list[int], places: list[np.ndarray], final:
             draft.heads.append(replace(decoy, layer=layer, index=int(index)))
         if draft.shape.mlps and layer not in used:
             draft.neurons.append(_unread_mlp(draft, layer, readable))
+        wasted |= {m.target for head in draft.heads if head.layer == layer for m in head.moves}
+        wasted &= set(UNREAD)
 
 
 def _layer_of(name: str) -> int:
@@ -202,7 +205,8 @@ def _unread_head(draft: _Draft, readable: list[str]) -> Head:
 
 def _constant_head(draft: _Draft, final: list[str]) -> Head:
     """Return a head that looks at BOS only, and writes always the same where the logits read."""
-    at_bos = Score(None, "bos", torch.tensor([[4 * SHARPNESS]]))
+    n_ctx = draft.shape.length + 1
+    at_bos = Score("position", "bos", 2 * SHARPNESS * torch.ones(n_ctx, 1))
     vector = torch.as_tensor(draft.rng.normal(size=(1, draft.shape.n_letters)), dtype=torch.float32)
     move = Move("bos", str(draft.rng.choice(final)), CONSTANT * vector)
     return Head(0, 0, (at_bos,), (move,))

@@ -124,7 +124,8 @@ def compile_program(
     heads = {(head.layer, head.index): head_weights(program, head) for head in program.heads}
     mlps = [mlp_weights(program, layer) for layer in range(program.n_layers)]
     d_head = max([each.width for each in heads.values()], default=1)
-    module = NativeModel(_config(program, d_head, max(len(each.b_in) for each in mlps)))
+    with torch.random.fork_rng(devices=[]):
+        module = NativeModel(_config(program, d_head, max(len(each.b_in) for each in mlps)))
     basis = _Basis(sum(program.sizes.values()), d_head, seed)
     with torch.no_grad():
         for parameter in module.parameters():

@@ -25,7 +25,7 @@ from mi_course.methods.circuits.runs import EdgeRuns, layer_of
 
 __all__ = ["LiveGraph"]
 
-Shifts = Mapping[str, Float[Tensor, "variant *where d_model"]]
+Shifts = Mapping[str, Tensor]  # by reader, [variant *where d_model]; readers differ in where
 
 
 class LiveGraph:

@@ -64,16 +64,19 @@ class EdgeRuns:
     def rounding(self) -> float:
         """Return how far off a loss in this precision may be, by a generous measurement.
 
-        Twenty times the largest difference from double precision over a few circuits: the empty one
-        and random ones of several sizes.
+        Twenty times the largest difference from double precision over a few circuits, the empty one
+        and random ones of several sizes; and never less than eight units in the last place.
         """
         n = len(self.graph.edges)
         generator = torch.Generator().manual_seed(0)
         drawn = torch.rand(len(TRIED_SIZES), n, generator=generator)
         circuits = (drawn < torch.tensor(TRIED_SIZES)[:, None]).to(self.clean.device)
+        losses = [self.loss_of(kept) for kept in circuits]
+        last_places = 8 * torch.finfo(self.clean.dtype).eps * max(1.0, *map(abs, losses))
         if self.clean.dtype == torch.float64:
-            return 1e-10 * max(1.0, *(abs(self.loss_of(kept)) for kept in circuits))
-        return 20 * max(abs(self.loss_of(kept) - self.double.loss_of(kept)) for kept in circuits)
+            return last_places
+        exact = [self.double.loss_of(kept) for kept in circuits]
+        return max(last_places, *(20 * abs(a - b) for a, b in zip(losses, exact, strict=True)))
 
     @cached_property
     def clean_inputs(self) -> dict[int, Float[Tensor, "batch pos d_model"]]:

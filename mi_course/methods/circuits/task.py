@@ -35,8 +35,9 @@ class CircuitTask:
 
     Attributes:
         clean: tokens of the prompts.
-        corrupted: tokens of their twins.
-        mask: positions that are scored, at least one in all.
+        corrupted: tokens of their twins, of the same shape; its axes are named apart so that it is
+            this class that says when they differ.
+        mask: positions that are scored, of the same shape, at least one in all.
         metric: "kl", "logit_diff", "nll" or "distance".
         answers: ids of the right tokens of each scored position, in the order of `mask.nonzero()`;
             filled up with -1. None where the metric needs none.
@@ -45,8 +46,8 @@ class CircuitTask:
     """
 
     clean: Int[Tensor, "batch pos"]
-    corrupted: Int[Tensor, "batch pos"]
-    mask: Bool[Tensor, "batch pos"]
+    corrupted: Int[Tensor, "twins pos_of_twins"]
+    mask: Bool[Tensor, "rows pos_of_rows"]
     metric: str = "kl"
     answers: Int[Tensor, "scored n_answers"] | None = None
     wrongs: Int[Tensor, "scored n_wrongs"] | None = None

@@ -65,6 +65,11 @@ class Circuit:
         return tuple(edge_name(edge) for edge in self.kept)
 
     @property
+    def tested(self) -> int:
+        """Return how many edges had an effect at all: the fewest circuits that had to be run."""
+        return int((self.effects != 0).sum())
+
+    @property
     def margin(self) -> float:
         """Return how near to tau the nearest effect came."""
         return (self.effects.double() - self.tau).abs().min().item()

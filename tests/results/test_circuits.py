@@ -141,6 +141,10 @@ def test_the_margin_is_the_distance_of_the_nearest_effect_from_tau():
     assert circuit(tau=0.19).margin == pytest.approx(0.01)
 
 
+def test_tested_edges_are_those_with_an_effect():
+    assert circuit().tested == 3
+
+
 def test_the_summary_tells_size_loss_and_the_strongest_edge():
     told = circuit().summary()
     assert told.startswith("At tau 0.05 3 of 46 edges are kept; kl is 0.5 with them and 0 with all")

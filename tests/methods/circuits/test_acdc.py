@@ -27,7 +27,7 @@ from mi_course.worlds.tasks import BUILDERS
 TAUS = {"kl": 0.03, "logit_diff": 0.1, "nll": 0.05, "distance": 3.0}
 NATIVE = {
     "MLPs": {},
-    "attention only": {"attn_only": True, "n_layers": 3},
+    "attention only": {"attn_only": True},
     "learned positions": {"positional_embedding_type": "standard", "normalization_type": None},
     "both directions": {"attention_dir": "bidirectional"},
     "gated, shared keys": {"gated_mlp": True, "n_key_value_heads": 2, "act_fn": "silu"},

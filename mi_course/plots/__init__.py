@@ -38,12 +38,11 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         ],
         "patching": [
             "plot_ablations",
-            "plot_patch_comparison",
             "plot_patch_grid",
             "plot_patch_intervals",
             "plot_patch_scatter",
-            "plot_patched_prompt",
         ],
+        "patching_beside": ["plot_patch_comparison", "plot_patched_prompt"],
         "probing": [
             "plot_feature_scores",
             "plot_layers_by_training",

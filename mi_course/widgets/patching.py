@@ -70,18 +70,14 @@ class PatchBrowser(ControlledFigure):
             options=list(DIRECTIONS), value=direction, description="direction"
         )
         grid = self._grid(site, direction)
-        n_rows, n_columns = grid.values.shape
-        if n_rows * n_columns > MAX_CELLS:
-            raise ValueError(f"expected up to {MAX_CELLS} cells, got {n_rows} x {n_columns}")
-        row, column = divmod(int(grid.change().abs().argmax()), n_columns)
-        self.layer = ipywidgets.IntSlider(value=row, max=n_rows - 1, description="layer")
-        self.position = ipywidgets.IntSlider(value=column, max=n_columns - 1, description="place")
+        self.layer, self.position = _sliders(grid)
         self.prompt = ipywidgets.HTML()
         self.cells = self._buttons(grid)
         super().__init__([self.site, self.direction], [self.layer, self.position])
+        columns = f"repeat({grid.values.shape[1]}, {CELL})"
         box = ipywidgets.GridBox(
             [button for line in reversed(self.cells) for button in line],
-            layout=ipywidgets.Layout(grid_template_columns=f"repeat({n_columns}, {CELL})"),
+            layout=ipywidgets.Layout(grid_template_columns=columns),
         )
         self.controls.children = (*self.controls.children, box, self.prompt)
 
@@ -151,6 +147,18 @@ class PatchBrowser(ControlledFigure):
             for column, button in enumerate(line):
                 button.style.button_color = next(colours)
                 button.description = "●" if (row, column) == chosen else ""
+
+
+def _sliders(grid: PatchGrid) -> tuple[ipywidgets.IntSlider, ipywidgets.IntSlider]:
+    """Return sliders of row and column, at the cell that moves the run most."""
+    n_rows, n_columns = grid.values.shape
+    if n_rows * n_columns > MAX_CELLS:
+        raise ValueError(f"expected up to {MAX_CELLS} cells, got {n_rows} x {n_columns}")
+    row, column = divmod(int(grid.change().abs().argmax()), n_columns)
+    return (
+        ipywidgets.IntSlider(value=row, max=n_rows - 1, description="layer"),
+        ipywidgets.IntSlider(value=column, max=n_columns - 1, description="place"),
+    )
 
 
 def _html(shown: PatchedPrompt) -> str:

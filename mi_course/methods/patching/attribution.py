@@ -68,7 +68,9 @@ def attribution_by_position(
     site = known_site(model, site, STREAM_SITES)
     names, where = place_masks(model, batch, places)
     way = Way(direction, chosen_metric(metric), CHUNK)
-    return _grid(model, batch, site, layers_of(model, layers), where, way, {"position": names})
+    return _grid(
+        model, batch, site, layers_of(model, layers), where, way=way, positions={"position": names}
+    )
 
 
 def attribution_heads(
@@ -97,7 +99,7 @@ def attribution_heads(
     site = known_site(model, site, HEAD_SITES)
     way = Way(direction, chosen_metric(metric), CHUNK)
     where = everywhere(model, batch)
-    return _grid(model, batch, site, layers_of(model, layers), where, way, {})
+    return _grid(model, batch, site, layers_of(model, layers), where, way=way, positions={})
 
 
 def attribution_neurons(
@@ -124,7 +126,7 @@ def attribution_neurons(
     batch = patch_prompts(model, prompts)
     way = Way(direction, chosen_metric(metric), CHUNK)
     where = everywhere(model, batch)
-    return _grid(model, batch, NEURON, layers_of(model, layers), where, way, {})
+    return _grid(model, batch, NEURON, layers_of(model, layers), where, way=way, positions={})
 
 
 def compare_with_truth(approximate: PatchGrid, true: PatchGrid) -> PatchScatter:
@@ -156,6 +158,7 @@ def _grid(
     site: str,
     layers: list[int],
     where: Bool[Tensor, "place prompt pos"],
+    *,
     way: Way,
     positions: dict[str, tuple[str, ...]],
 ) -> PatchGrid:

@@ -87,16 +87,7 @@ def patch_prompts(
     if isinstance(given, PatchPrompts):
         return given
     pairs = tuple(given.pairs if isinstance(given, Task) else given)
-    if not pairs:
-        raise ValueError("expected prompt pairs, got none, try worlds.tasks.ioi")
-    lengths = sorted({len(pair.clean_tokens) for pair in pairs})
-    if lengths[-1] > model.cfg.n_ctx:
-        raise ValueError(f"expected prompts up to {model.cfg.n_ctx} tokens, got {lengths[-1]}")
-    if len(lengths) > 1 and not is_causal(model):
-        raise ValueError(
-            f"expected prompts of one length for a model that looks ahead, got {lengths}, "
-            "try Task.groups()"
-        )
+    _fitting(model, pairs)
     device = device_of(model)
     made = PatchPrompts(
         clean=_padded([pair.clean_tokens for pair in pairs], 0, device),
@@ -111,6 +102,20 @@ def patch_prompts(
     known_tokens(model, "clean prompt", made.clean)
     known_tokens(model, "corrupted prompt", made.corrupted)
     return made
+
+
+def _fitting(model: TransformerBridge, pairs: Sequence[PromptPair]) -> None:
+    """Raise ValueError for pairs that the model cannot run together."""
+    if not pairs:
+        raise ValueError("expected prompt pairs, got none, try worlds.tasks.ioi")
+    lengths = sorted({len(pair.clean_tokens) for pair in pairs})
+    if lengths[-1] > model.cfg.n_ctx:
+        raise ValueError(f"expected prompts up to {model.cfg.n_ctx} tokens, got {lengths[-1]}")
+    if len(lengths) > 1 and not is_causal(model):
+        raise ValueError(
+            f"expected prompts of one length for a model that looks ahead, got {lengths}, "
+            "try Task.groups()"
+        )
 
 
 def is_causal(model: TransformerBridge) -> bool:

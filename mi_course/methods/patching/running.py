@@ -58,7 +58,8 @@ def run_on(
             x = x if model.attn_only or model.parallel else x + model.mlp(layer, x)
         else:
             rows = (prompt[:n_rows], ends[:n_rows] if half == last else None)
-            x = _attended(model, base, x, layer, rows, start, (fixed or {}).get(layer, []))
+            given = (fixed or {}).get(layer, [])
+            x = _attended(model, base, x, layer, rows, start=start, fixed=given)
     return x[:, 0]
 
 
@@ -68,6 +69,7 @@ def _attended(
     x: Float[Tensor, "row pos d_model"],
     layer: int,
     rows: tuple[Int[Tensor, " row"], Int[Tensor, " row"] | None],
+    *,
     start: int,
     fixed: list[tuple[str, int, Tensor]],
 ) -> Float[Tensor, "row query_pos d_model"]:

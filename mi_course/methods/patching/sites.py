@@ -72,7 +72,7 @@ def patch_by_position(
     names, where = place_masks(model, batch, places)
     way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
-    return _grid(model, batch, site, found, where, way, {"position": names})
+    return _grid(model, batch, site, found, where, way=way, positions={"position": names})
 
 
 def patch_heads(
@@ -107,7 +107,7 @@ def patch_heads(
     site = known_site(model, site, HEAD_SITES)
     way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
-    return _grid(model, batch, site, found, everywhere(model, batch), way, {})
+    return _grid(model, batch, site, found, everywhere(model, batch), way=way, positions={})
 
 
 def patch_heads_by_position(
@@ -144,7 +144,7 @@ def patch_heads_by_position(
     names, where = place_masks(model, batch, places)
     way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
-    return _grid(model, batch, site, found, where, way, {"position": names})
+    return _grid(model, batch, site, found, where, way=way, positions={"position": names})
 
 
 def patch_neurons(
@@ -176,7 +176,7 @@ def patch_neurons(
     batch = patch_prompts(model, prompts)
     way = Way(direction, chosen_metric(metric), chunk)
     found = layers_of(model, layers)
-    return _grid(model, batch, NEURON, found, everywhere(model, batch), way, {})
+    return _grid(model, batch, NEURON, found, everywhere(model, batch), way=way, positions={})
 
 
 def _grid(
@@ -185,6 +185,7 @@ def _grid(
     site: str,
     layers: list[int],
     where: Bool[Tensor, "place prompt pos"],
+    *,
     way: Way,
     positions: dict[str, tuple[str, ...]],
 ) -> PatchGrid:

@@ -10,17 +10,29 @@ from mi_course.methods.patching import sweep as module
 from mi_course.worlds.tasks import ioi
 
 
-@pytest.fixture(params=["town", "gpt2", "neox"])
-def any_model(request, town, other_models):
-    """A trained native model and random ones of two other architectures."""
-    return town if request.param == "town" else other_models[request.param]
+def without_plain(monkeypatch):
+    """Make every model one whose weights cannot be read, so that sweeps run with hooks."""
+
+    def refuse(model):
+        raise ValueError("expected nothing")
+
+    monkeypatch.setattr(module, "plain", refuse)
+
+
+@pytest.fixture(params=["town", "gpt2", "neox", "gpt2 hooked", "neox hooked"])
+def any_model(request, town, other_models, monkeypatch):
+    """A trained native model and random ones of two other architectures, by both engines."""
+    name, _, hooked = request.param.partition(" ")
+    if hooked:
+        without_plain(monkeypatch)
+    return town if name == "town" else other_models[name]
 
 
 @pytest.fixture(scope="session")
 def pairs(town):
     """Pairs of one group and length, the same tokens for all models; corrupted by three others."""
     task = ioi(town.tokenizer, 24, 0, corruption="abc")
-    return max(task.groups().values(), key=len)[:3]
+    return max(task.groups().values(), key=len)[:2]
 
 
 @pytest.fixture(scope="session")
@@ -28,7 +40,7 @@ def mixed(town):
     """Pairs of several lengths, in which one token differs."""
     task = ioi(town.tokenizer, 6, 1)
     assert len({len(pair.clean_tokens) for pair in task.pairs}) > 1
-    return task.pairs[:4]
+    return task.pairs[:3]
 
 
 @pytest.fixture
@@ -45,9 +57,5 @@ def noisy(town, pairs):
 def engine(request, monkeypatch):
     """Both ways to run a sweep: on plain weights, and with hooks where these cannot be read."""
     if request.param == "hooked":
-
-        def refuse(model):
-            raise ValueError("expected nothing")
-
-        monkeypatch.setattr(module, "plain", refuse)
+        without_plain(monkeypatch)
     return request.param

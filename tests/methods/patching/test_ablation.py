@@ -16,7 +16,7 @@ def assert_same(found, expected):
     torch.testing.assert_close(found, expected, atol=2e-4, rtol=1e-5)
 
 
-def test_zero_ablation_of_heads_is_what_activations_does(any_model, mixed, engine):
+def test_zero_ablation_of_heads_is_what_activations_does(any_model, mixed):
     prompts = patch_prompts(any_model, mixed)
     effects = ablate(any_model, mixed, [("L0H1", "L1H3"), (), ("L1H0",)], mode="zero", chunk=5)
     expected = logit_diff(ablate_heads(any_model, prompts.clean, [(0, 1), (1, 3)]), prompts)
@@ -25,7 +25,7 @@ def test_zero_ablation_of_heads_is_what_activations_does(any_model, mixed, engin
     assert_same(effects.clean, logit_diff(any_model(prompts.clean), prompts))
 
 
-def test_resampling_equals_one_edit_at_a_time(any_model, mixed, engine):
+def test_resampling_equals_one_edit_at_a_time(any_model, mixed):
     prompts = patch_prompts(any_model, mixed)
     names = ("blocks.1.attn.hook_z", "blocks.0.mlp.hook_out")
     other = record(any_model, prompts.corrupted, names)

@@ -36,7 +36,9 @@ def test_it_is_exact_where_the_metric_is_linear(linear, direction):
     torch.testing.assert_close(first.values, true.values, atol=1e-4, rtol=1e-4)
 
 
-def test_both_engines_find_the_same(any_model, pairs, monkeypatch):
+@pytest.mark.parametrize("name", ["gpt2", "neox"])
+def test_both_engines_find_the_same(other_models, name, pairs, monkeypatch):
+    any_model = other_models[name]
     from mi_course.methods.patching import sweep
 
     def refuse(model):

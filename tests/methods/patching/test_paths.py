@@ -50,7 +50,7 @@ def logit_diff(logits, prompts):
 
 @pytest.mark.parametrize("mlps", ["recomputed", "frozen"])
 @pytest.mark.parametrize("names", [("logits",), ("L1H0.q", "L1H2.k"), ("L1H3.v",)])
-def test_a_path_equals_the_two_runs_written_out(any_model, pairs, names, mlps, engine):
+def test_a_path_equals_the_two_runs_written_out(any_model, pairs, names, mlps):
     prompts = patch_prompts(any_model, pairs)
     grid = path_patch(any_model, prompts, names, mlps=mlps, metric="raw_logit_diff", chunk=7)
     receivers = [] if names == ("logits",) else [(1, int(n[3]), n[5]) for n in names]

@@ -63,7 +63,7 @@ SITES = ("resid_pre", "resid_mid", "resid_post", "attn_out", "mlp_out")
 
 
 @pytest.mark.parametrize("site", SITES)
-def test_every_site_of_the_stream_equals_one_patch_at_a_time(any_model, pairs, site, engine):
+def test_every_site_of_the_stream_equals_one_patch_at_a_time(any_model, pairs, site):
     if site == "resid_mid" and any_model.cfg.parallel_attn_mlp:
         with pytest.raises(ValueError, match="expected a site of this model"):
             patch_by_position(any_model, pairs, site)
@@ -77,7 +77,7 @@ def test_every_site_of_the_stream_equals_one_patch_at_a_time(any_model, pairs, s
 
 
 @pytest.mark.parametrize("site", ["z", "q", "k", "v", "pattern"])
-def test_every_site_of_heads_equals_one_patch_at_a_time(any_model, pairs, site, engine):
+def test_every_site_of_heads_equals_one_patch_at_a_time(any_model, pairs, site):
     direction = "noising" if site in "zk" else "denoising"
     last = any_model.cfg.n_layers - 1
     whole = patch_heads(any_model, pairs, site, layers=(last,), direction=direction)
@@ -90,7 +90,7 @@ def test_every_site_of_heads_equals_one_patch_at_a_time(any_model, pairs, site, 
     assert_same(some, expected)
 
 
-def test_prompts_of_several_lengths_share_a_sweep(any_model, mixed, engine):
+def test_prompts_of_several_lengths_share_a_sweep(any_model, mixed):
     grid = patch_by_position(any_model, mixed, places=("s1+1", "s2", "end"), chunk=4)
     expected = one_by_one(any_model, mixed, grid, lambda rest: (None, grid.labels[1][rest[0]]))
     assert_same(grid, expected)

@@ -27,7 +27,7 @@ from mi_course.results import Circuit
 PROMPTS, LENGTH = 8, 16
 STRENGTH = 2.0
 TAUS = (3e-3, 1e-3, 3e-4, 1e-4)
-SAMPLE, REPLAYED = 5, 10
+SAMPLE, REPLAYED = 5, 4
 GIGABYTE = 1e6  # in kilobytes, as the system counts
 
 

@@ -13,7 +13,7 @@ stands before the first token that differs never changes; and all variants share
 offsets of one reader, one for each variant; out come losses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import torch
 from einops import rearrange
@@ -49,7 +49,6 @@ class LiveGraph:
         self.live: list[str] = []
         self.everywhere: dict[str, bool] = {}
         self.multiply_adds = 0
-        self._parents: dict[str, list[str]] = {}
         self._children: dict[str, list[str]] = {}
         self._inputs: dict[str, Tensor] = {}
         self._outputs: dict[str, Tensor] = {}
@@ -58,7 +57,6 @@ class LiveGraph:
 
     def keep(self, writer: str, reader: str) -> None:
         """Note that an edge into a live node stays."""
-        self._parents.setdefault(reader, []).append(writer)
         self._children.setdefault(writer, []).append(reader)
 
     def admit(self, node: str) -> bool:
@@ -93,44 +91,46 @@ class LiveGraph:
         self, reader: str, offsets: Float[Tensor, "variant *where d_model"]
     ) -> Float[Tensor, " variant"]:
         """Return the loss of the present circuit with one live reader's input shifted."""
-        shift = self._travel({reader: offsets})[0].get("logits")
         n = len(offsets)
-        if shift is None:  # no path for it: every child reads other positions
-            shift = torch.zeros_like(self._inputs["logits"]).expand(n, -1, -1)
+        # Zero where no path leads there: children may read other positions only.
+        shift = torch.zeros_like(self._inputs["logits"]).expand(n, -1, -1)
+        for node, shifts, _ in self._travel({reader: offsets}):
+            shift = shifts[node] if node == "logits" else shift
         self.multiply_adds += n * self.runs.loss.multiply_adds
         return self.runs.loss(self._inputs["logits"] + shift)
 
     def advance(self, offsets: Shifts) -> None:
         """Shift the inputs of some live readers for good; one variant."""
-        shifts, moved = self._travel(offsets)
-        for reader, shift in shifts.items():
-            self._inputs[reader] = self._inputs[reader] + shift[0]
-        for node, change in moved.items():
-            self._outputs[node] = self._outputs[node] + change[0]
-            if node.startswith("L"):
-                for which in "qkv":
-                    if (name := self._reader(node, which)) in shifts:
-                        x = self._inputs[name]
-                        self._projected[node, which] = self._replaced(node, which, x[None])[0]
+        for node, shifts, moved in self._travel(offsets):
+            for reader, shift in shifts.items():
+                self._inputs[reader] = self._inputs[reader] + shift[0]
+            if moved is not None:
+                self._outputs[node] = self._outputs[node] + moved[0]
+            for which in "qkv" if node.startswith("L") else ():
+                if (reader := self._reader(node, which)) in shifts:
+                    x = self._inputs[reader][None]
+                    self._projected[node, which] = self._replaced(node, which, x)[0]
 
-    def _travel(self, offsets: Shifts) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """Return how inputs of live readers and outputs of live nodes change."""
-        shifts: dict[str, Tensor] = {}
-        moved: dict[str, Tensor] = {}
+    def _travel(self, offsets: Shifts) -> Iterator[tuple[str, Shifts, Tensor | None]]:
+        """Yield nodes in forward order, with the shifts of their inputs and of their output.
+
+        What a node writes is handed to its children at once, so that no more is held than is still
+        to be read, and for the logits only where they are scored.
+        """
+        shifts = dict(offsets)
         for node in reversed(self.live):
-            own = {}
-            for reader in self.runs.graph.readers_of(node):
-                parts = [offsets[reader]] if reader in offsets else []
-                for parent in self._parents.get(reader, []):
-                    if parent in moved:
-                        parts.append(self._seen_by(moved[parent], parent, reader))
-                if parts:
-                    own[reader] = sum(parts[1:], parts[0])
-            if own and node != "logits":
-                run = self._mlp_out if node.startswith("MLP") else self._head_out
-                moved[node] = run(node, own) - self._outputs[node]
-            shifts |= own
-        return shifts, moved
+            own = {r: shifts.pop(r) for r in self.runs.graph.readers_of(node) if r in shifts}
+            if not own:
+                continue
+            if node == "logits":
+                yield node, own, None
+                continue
+            run = self._mlp_out if node.startswith("MLP") else self._head_out
+            moved = run(node, own) - self._outputs[node]
+            yield node, own, moved
+            for child in self._children[node]:
+                seen = self._seen_by(moved, node, child)
+                shifts[child] = shifts[child] + seen if child in shifts else seen
 
     def _mlp_out(self, node: str, shifts: Shifts) -> Float[Tensor, "variant *where d_model"]:
         x = self._inputs[node] + shifts[node]

@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "circuit_graph": ["CircuitGraph", "Edge", "edge_name", "owner", "parse_edge"],
         "circuit_scores": ["EdgeScores", "EdgeStability", "FaithfulnessCurve", "RocCurve"],
         "circuits": ["Circuit"],
+        "feature_viz": ["DatasetExamples", "Pictures"],
         "heads": ["Attention", "HeadPairs", "HeadScores", "head_name"],
         "interventions": ["ChoiceEffects", "Erasure", "SteeringEffects"],
         "ioi": ["CircuitTest", "HeadClasses", "HeadEvidence", "Minimality"],

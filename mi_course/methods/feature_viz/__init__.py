@@ -1,0 +1,32 @@
+"""Feature visualization: what does a channel of an image network look for?
+
+Pictures that excite it most, found by gradient ascent; the images of a world that do; how it
+answers to edges, curves and grain; from which channels before it is built, and whether another
+network has it too. In a world whose parts are known, each of these can be held to the truth.
+
+    picture = argmax_x objective(activations(x))
+
+Sources: [Olah17] Feature Visualization; [Olah20] Zoom In. In go `VisionModel`s and images from 0 to
+1, [batch 3 height width]; out come the results of `mi_course.results`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "colours": ["Colours", "fitted_colours", "natural_colours", "plain_colours"],
+        "objectives": [
+            "Objective",
+            "channel",
+            "direction",
+            "diversity",
+            "layer_energy",
+            "neuron",
+        ],
+        "parametrisations": ["Fourier", "PhaseOnly", "Pixels", "phase_only"],
+        "reading": ["Reading"],
+        "render": ["Recipe", "render", "render_channels", "render_diverse"],
+        "robustness": ["STILL", "Robustness"],
+    },
+)

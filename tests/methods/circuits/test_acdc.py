@@ -159,7 +159,9 @@ def test_it_does_so_in_trained_models_on_every_task(model_name, name, metric, ta
     model = plain(load(model_name, device="cpu"))
     task = circuit_task(BUILDERS[name](load("attn-1l").tokenizer, 8, 0), metric)
     found = acdc(model, task, tau)
-    assert verify(model, task, found).wrong == ()
+    # All decisions of the small model, of the large one those nearest to tau and as many others.
+    n = None if model_name == "attn-2l" else 200
+    assert verify(model, task, found, n=n).wrong == ()
 
 
 def test_a_guess_saves_work_and_changes_nothing():

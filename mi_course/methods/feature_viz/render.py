@@ -216,7 +216,8 @@ class _Ascent:
         relu = redirected_relu if step < self.recipe.redirect else torch.relu
         views = self.recipe.robustness.views(self.images(), self.draws[step], self.fill)
         loss = -self.objective.value(Reading(self.model, views, relu))
-        (self.parameters.grad,) = torch.autograd.grad(loss.sum(), [self.parameters])
+        self.adam.zero_grad()
+        loss.sum().backward()  # and not autograd.grad: Adam wants gradients laid out as parameters
         self.adam.step()
         return loss.detach()
 

@@ -72,6 +72,7 @@ def path_patch(
     way = Way(direction, chosen_metric(metric), chunk)
     read = {receiver.which for receiver in found}
     engine = engine_of(model, batch, direction, chunk, min(read, default=""))
+    _not_shared(engine, found)
     runs = baselines(engine, way.metric, direction)
     where = everywhere(model, batch) if place is None else place_masks(model, batch, [place])[1]
     layers, n_heads = list(range(model.cfg.n_layers)), model.cfg.n_heads
@@ -87,6 +88,16 @@ def path_patch(
         direction=direction,
         method=f"path patching to {' '.join(receivers)} (MLPs {mlps})",
     )
+
+
+def _not_shared(engine: LiveEngine | HookedEngine, receivers: tuple[Receiver, ...]) -> None:
+    """Raise ValueError where the keys or values of a receiver belong to several heads."""
+    for layer, head, which in receivers:
+        if engine.n_units(which, layer) != engine.n_units("z", layer):
+            raise ValueError(
+                f"expected receivers with {which} of their own, got L{layer}H{head}.{which} of a "
+                "model whose heads share it, try queries"
+            )
 
 
 class _Paths:

@@ -37,8 +37,8 @@ def test_it_is_exact_where_the_metric_is_linear(linear, direction):
 
 
 @pytest.mark.parametrize("name", ["gpt2", "neox"])
-def test_both_engines_find_the_same(other_models, name, pairs, monkeypatch):
-    any_model = other_models[name]
+def test_both_engines_find_the_same(loud_models, name, pairs, monkeypatch):
+    any_model = loud_models[name]
     from mi_course.methods.patching import sweep
 
     def refuse(model):
@@ -55,9 +55,10 @@ def test_both_engines_find_the_same(other_models, name, pairs, monkeypatch):
     plain = found()
     monkeypatch.setattr(sweep, "plain", refuse)
     for one, other in zip(plain, found(), strict=True):
-        # Single precision through all layers, normalised by a small difference in random models.
-        close = 1e-4 * max(1, one.values.abs().max().item())
+        # Single precision through all layers; small effects stand on a metric of order 0.1.
+        close = 1e-5 + 1e-3 * one.values.abs().max().item()
         torch.testing.assert_close(one.values, other.values, atol=close, rtol=1e-3)
+        assert one.change().abs().max() > 10 * close
         assert one.method == "attribution patching"
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from mi_course.activations import edit, record
-from mi_course.methods.patching import patch_prompts, path_patch
+from mi_course.methods.patching import patch_prompts, path_patch, sweep
+from mi_course.methods.patching.hooked import HookedEngine
 from mi_course.worlds.tasks import PromptPair
 
 
@@ -60,6 +61,8 @@ def test_a_path_equals_the_two_runs_written_out(any_model, pairs, names, mlps):
         torch.testing.assert_close(
             grid.by_prompt[sender], logit_diff(expected, prompts), atol=2e-4, rtol=1e-5
         )
+    # Something moved that could have been wrong.
+    assert (grid.by_prompt - grid.clean).abs().max() > 2e-3
     assert grid.method == f"path patching to {' '.join(names)} (MLPs {mlps})"
 
 
@@ -117,6 +120,18 @@ def test_all_direct_paths_add_up_where_the_stream_is_read_as_it_is(planted, indu
     moved = (grid.by_prompt - grid.clean).sum((0, 1))
     # The last token is the same, so all of the difference comes through heads.
     torch.testing.assert_close(moved, grid.corrupted - grid.clean, atol=1e-4, rtol=1e-4)
+
+
+def test_keys_that_heads_share_receive_nothing(town, pairs, monkeypatch):
+    class Shared(HookedEngine):
+        def n_units(self, site, layer):
+            return 2 if site in "kv" else super().n_units(site, layer)
+
+    monkeypatch.setattr(sweep, "HookedEngine", Shared)
+    monkeypatch.setattr(town.cfg, "n_key_value_heads", 2, raising=False)
+    with pytest.raises(ValueError, match=r"with k of their own, got L2H1\.k .* try queries"):
+        path_patch(town, pairs, ("L2H1.k",))
+    assert path_patch(town, pairs, ("L2H1.q",)).values.isfinite().all()
 
 
 def test_what_cannot_receive_is_refused(town, pairs):

@@ -54,6 +54,7 @@ def assert_same(grid, by_prompt):
     # Where the two runs hardly differ, as in random models, rounding is magnified.
     close = CLOSE * max(1, grid.by_prompt.abs().max().item() / gap)
     torch.testing.assert_close(grid.values, effects(by_prompt, grid), atol=close, rtol=CLOSE)
+    assert grid.change().abs().max() > 10 * close  # something moved that could have been wrong
     # Logits of a trained model reach 20, and so does their rounding.
     close = CLOSE * max(1, grid.by_prompt.abs().max().item())
     torch.testing.assert_close(grid.by_prompt, by_prompt, atol=close, rtol=CLOSE)
@@ -98,8 +99,8 @@ def test_prompts_of_several_lengths_share_a_sweep(any_model, mixed):
     assert_same(heads, one_by_one(any_model, mixed, heads, lambda rest: (rest[0], None)))
 
 
-def test_neurons_equal_one_patch_at_a_time(other_models, pairs, engine):
-    for model in other_models.values():
+def test_neurons_equal_one_patch_at_a_time(loud_models, pairs, engine):
+    for model in loud_models.values():
         grid = patch_neurons(model, pairs[:2], (1,), chunk=20)
         assert grid.axes == ("layer", "neuron")
         assert grid.values.shape[1] > 40

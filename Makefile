@@ -12,7 +12,7 @@ NBGRADER := .venv-nbgrader/.ready
 SAE_PEERS := .venv-sae/.ready
 CIRCUIT_PEERS := .venv-circuits/.ready
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
-MODELS := attn-1l attn-2l town lenses saes
+MODELS := attn-1l attn-2l town lenses saes shapes-a shapes-b
 
 # Many small processes beat few wide ones here, and one thread keeps sums in one order.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope

@@ -114,6 +114,13 @@ def train(
 
         typer.echo(f"wrote {train_shipped_saes(device=device)}")
         return
+    from mi_course.models.vision import SHAPES
+
+    if name in SHAPES:
+        from mi_course.models.training_shapes import train_shapes
+
+        typer.echo(f"wrote {train_shapes(name, device=device, resume=resume)}")
+        return
     from mi_course.models.training import train as train_model
 
     typer.echo(f"wrote {train_model(name, device=device, resume=resume)}")
@@ -122,11 +129,15 @@ def train(
 @models.command("list")
 def list_models() -> None:
     """List the embedded models."""
+    from mi_course.models.cnn import WIDTHS
     from mi_course.models.recipes import RECIPES
+    from mi_course.models.vision import SHAPES
 
     for name, recipe in RECIPES.items():
         blocks = "attention only" if recipe.attn_only else "attention and MLP"
         typer.echo(f"{name:10}{recipe.n_layers} layers of width {recipe.d_model}, {blocks}")
+    for name in SHAPES:
+        typer.echo(f"{name:10}sees scenes of shapes, {len(WIDTHS)} convolutions")
 
 
 @models.command()
@@ -135,11 +146,7 @@ def report(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure an embedded model on held-out data."""
-    from mi_course.models import load
-    from mi_course.models.report import report as measure
-
-    model = load(name)
-    metrics = measure(model, model.tokenizer, name)
+    metrics = _measured(name)
     if as_json:
         typer.echo(json.dumps({"model": name, "metrics": metrics}))
         return
@@ -150,6 +157,20 @@ def report(
             if isinstance(value, float)
             else f"{metric:{width}}  {value}"
         )
+
+
+def _measured(name: str) -> dict:
+    from mi_course.models.vision import SHAPES, load_vision
+
+    if name in SHAPES:
+        from mi_course.models.report_shapes import shapes_report
+
+        return shapes_report(load_vision(name))
+    from mi_course.models import load
+    from mi_course.models.report import report as measure
+
+    model = load(name)
+    return measure(model, model.tokenizer, name)
 
 
 @models.command()

@@ -58,7 +58,19 @@ def test_doctor_fails_when_something_needed_is_missing(monkeypatch):
 
 def test_models_are_listed():
     done = run(cli.app, ["models", "list"])
-    assert {"attn-1l", "attn-2l", "town"} <= set(done.output.split())
+    assert {"attn-1l", "attn-2l", "town", "shapes-a", "shapes-b"} <= set(done.output.split())
+
+
+def test_a_vision_model_has_a_report_of_its_own(monkeypatch):
+    from mi_course.models import report_shapes, vision
+
+    monkeypatch.setattr(vision, "load_vision", lambda name: name)
+    monkeypatch.setattr(
+        report_shapes, "shapes_report", lambda model: {"accuracy": 0.5, "of": model}
+    )
+    done = run(cli.app, ["models", "report", "shapes-b", "--json"])
+    metrics = {"accuracy": 0.5, "of": "shapes-b"}
+    assert json.loads(done.output) == {"model": "shapes-b", "metrics": metrics}
 
 
 def test_report_is_one_json_object(fake_report):

@@ -34,7 +34,7 @@ def write_card(
     return update_metrics(plan.name)
 
 
-def loss_curve(losses: list[float], points: int = 100) -> list[list[float]]:
+def loss_curve(losses: list[float], points: int = 100) -> list[list[int | float]]:
     """Return [step, mean training loss in nats] for at most `points` stretches of training."""
     width = max(1, len(losses) // points)
     stretches = (losses[i : i + width] for i in range(0, len(losses), width))

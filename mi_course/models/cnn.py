@@ -52,6 +52,10 @@ class ShapesCNN(StagedNetwork):
         for name in self.layers:
             nn.init.kaiming_normal_(getattr(self, name).weight, nonlinearity="relu")
             nn.init.zeros_(getattr(self, name).bias)
+        # Peaks are large before training: logits that start small do not tear channels apart.
+        for head in (self.head, self.narrow_head):
+            nn.init.normal_(head.weight, std=0.01)
+            nn.init.zeros_(head.bias)
 
     def path(self, layer: str) -> tuple[str, ...]:
         """Return the stages from the image to a layer, that one last."""

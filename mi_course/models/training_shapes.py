@@ -10,6 +10,7 @@ they make what channels respond to readable. A killed run goes on from its last 
 Source: [Goodfellow15] Explaining and Harnessing Adversarial Examples, section 4.
 """
 
+import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
@@ -31,7 +32,7 @@ from mi_course.models.training import hardware
 from mi_course.models.vision import VisionModel, shapes_model
 from mi_course.worlds.shapes import CLASSES, scenes
 
-SAVE_EVERY = 10  # chunks
+SAVE_EVERY = 5  # chunks
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class ShapesRecipe:
 
     name: str
     seed: int
-    n_chunks: int = 120
+    n_chunks: int = 60
     chunk: int = 1536
     rows: int = 64
     rate: float = 2e-3
@@ -176,7 +177,7 @@ def _scene_seed(plan: ShapesRecipe, chunk: int) -> int:
 
 def _share(done: float) -> float:
     """Return the share of the peak learning rate after a fraction of the run."""
-    return min(1.0, done / 0.03 + 0.03) * 0.5 * (1 + np.cos(np.pi * done))
+    return min(1.0, done / 0.03 + 0.03) * 0.5 * (1 + math.cos(math.pi * done))
 
 
 def train_shapes(

@@ -28,6 +28,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "Neuron",
             "neuron_name",
         ],
+        "part_labels": ["PartScores", "TwoParts"],
         "patching": ["AblationEffects", "PatchedPrompt", "PatchGrid", "PatchScatter"],
         "polysemantic": ["Conjunction", "TopExamples"],
         "probe_data": ["ProbeData"],

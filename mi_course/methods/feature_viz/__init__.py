@@ -25,6 +25,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "neuron",
         ],
         "parametrisations": ["Fourier", "PhaseOnly", "Pixels", "phase_only"],
+        "part_causes": ["as_images", "mean_peaks", "recall_without"],
+        "part_labels": ["part_scores", "parts_under_peaks", "two_parts"],
         "reading": ["Reading"],
         "render": ["Recipe", "render", "render_channels", "render_diverse"],
         "robustness": ["STILL", "Robustness"],

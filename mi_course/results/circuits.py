@@ -29,7 +29,7 @@ class Circuit:
         full_loss: with all edges.
         calls: batches of forward passes.
         evaluated: circuits whose loss was computed.
-        multiply_adds: of all matrix products of the search.
+        multiply_adds: of all matrix products of the search, replays apart.
         replayed: edges so near to tau that double precision had to decide.
         task: its name.
     """

@@ -193,3 +193,10 @@ def test_a_model_that_does_something_else_is_refused():
 def test_an_unknown_nonlinearity_is_refused():
     with pytest.raises(ValueError, match="expected a transformer of the native kind"):
         plain(native(act_fn="solu_ln"))
+
+
+def test_a_model_without_queries_keys_and_values_is_refused():
+    model = native()
+    del model.blocks[1].attn
+    with pytest.raises(ValueError, match="expected a transformer of the native kind"):
+        plain(model)

@@ -53,9 +53,10 @@ def plain(model: TransformerBridge) -> PlainTransformer:
 
 
 def _expected(model: TransformerBridge) -> str:
+    cfg = getattr(model, "cfg", None)
     return (
         "expected a transformer of the native kind, GPT-2, GPT-NeoX or Llama, got "
-        f"{getattr(model.cfg, 'architecture', None)!r}, try mi_course.models.load('town')"
+        f"{getattr(cfg, 'architecture', type(model).__name__)!r}, try mi_course.models.load('town')"
     )
 
 

@@ -56,9 +56,11 @@ class Case:
     def shown(self) -> bool:
         """Whether a student may see the inputs: those by hand are the same for everybody.
 
-        The seed of a generator tells the other cases' inputs, so such a case is not shown.
+        The seed of a generator tells the other cases' inputs, so such a case is not shown. Where
+        there are no inputs, there is nothing to hide.
         """
-        return self.group == "hand" and not self.hidden and not draws(self.args)
+        alike = self.group == "hand" or not self.args
+        return alike and not self.hidden and not draws(self.args)
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,10 @@ class Exercise:
         judge: (case, got, expected) -> message or None; None compares within rtol and atol.
         groups: points for each group, which add up to `points`; empty means all or nothing.
         axes: axis names of the returned tensor, such as "batch pos", for messages.
+        owner: whose answer a value is, where the answer is data and each student has another; it
+            may raise on a value of the wrong kind. The grader compares it with whom the
+            submission belongs to. "" is nobody in particular. Such an exercise's cases need no
+            inputs, and so no seed.
         rtol: relative tolerance. 1e-4: float32 sums in another order differ by about 1e-6 of
             their size, a real slip by more than 1e-3.
         atol: absolute tolerance, for entries that should be zero. 1e-5, for the same reason.
@@ -159,6 +165,7 @@ class Exercise:
     judge: Judge | None = None
     groups: dict[str, int] = field(default_factory=dict)
     axes: str = ""
+    owner: Callable[[Any], str] | None = None
     rtol: float = 1e-4
     atol: float = 1e-5
 

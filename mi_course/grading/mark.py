@@ -72,7 +72,12 @@ def count_shown(cases: tuple[Case, ...]) -> int:
 
 
 def mark(
-    question: Question, outcome: Outcome, limits: Limits, cells: Mapping[str, str] | None = None
+    question: Question,
+    outcome: Outcome,
+    limits: Limits,
+    cells: Mapping[str, str] | None = None,
+    *,
+    student: str = "",
 ) -> ExerciseMark:
     """The mark of one answer.
 
@@ -81,6 +86,7 @@ def mark(
         outcome: what came back, from a side that is not trusted.
         limits: for the wording of a reason.
         cells: the submission's answer cells, from which the line that raised is quoted.
+        student: who handed it in, for an exercise in which each student has another answer.
 
     Returns:
         Points by check group and the first finding.
@@ -90,7 +96,8 @@ def mark(
     findings = []
     for index, (case, expected) in enumerate(zip(cases, question.expected, strict=True)):
         value = _value(outcome, index, limits, cells or {})
-        findings.append(_finding(exercise, case, value, expected, shown=index < shown))
+        finding = _finding(exercise, case, value, expected, shown=index < shown)
+        findings.append(_of_another(exercise, case, value, student) or finding)
     points = exercise.score(question.cases, findings)
     first = next((finding for finding in findings if finding), None)
     state = _state(exercise, points, first)
@@ -163,6 +170,36 @@ def _finding(
     if finding.group == "dtype":  # speaks of kinds alone
         return finding
     return replace(finding, message=CANNED.get(finding.group, CANNED[""]), slip="")
+
+
+def _of_another(exercise: Exercise, case: Case, value: Any, student: str) -> Finding | None:
+    """What is wrong with an answer that belongs to another student than handed it in."""
+    if exercise.owner is None or not student or isinstance(value, _NoValue):
+        return None
+    try:
+        owner = exercise.owner(value)
+    except Exception:  # a value of another kind; the judge says so
+        return None
+    if not owner or same_person(owner, student):
+        return None
+    told = f"this answer is about the model of {owner[:40]!r}, and it was handed in as {student!r}"
+    return Finding(case.group, told, case.name, slip="the answer of another student")
+
+
+def same_person(name: str, handed_in: str) -> bool:
+    """Whether a name as a student writes it can be the one under which a notebook came in.
+
+    Learning platforms add numbers and change order, capitals and separators ("lovelaceada_1234"),
+    so every word of the one must occur in the other.
+
+    Args:
+        name: as it stands in the answer.
+        handed_in: of the folder or file.
+    """
+    one, other = (re.findall(r"[^\W_]+", text.casefold()) for text in (name, handed_in))
+    inside = all(word in "".join(other) for word in one)
+    around = all(word in "".join(one) for word in other)
+    return bool(one and other) and (inside or around)
 
 
 def _holds_text(value: Any) -> bool:

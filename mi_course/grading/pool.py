@@ -148,5 +148,6 @@ class Pool:
             code, others = work.answers.code, work.answers.others
             shown = count_shown(question.cases)
             request = Request(exercise.id, exercise.function, code, question.calls, others, shown)
-            made = mark(question, sandbox.run(request), self.limits, code)
+            student = work.submission.student
+            made = mark(question, sandbox.run(request), self.limits, code, student=student)
         return replace(made, asked=question.asked)

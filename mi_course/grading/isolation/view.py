@@ -17,7 +17,9 @@ PACKAGE = Path(__file__).parents[2]
 VISIBLE = ("worlds", "models", "activations", "activations.py", "metrics.py")
 # Inside the visible rooms: what measures the very things that exercises ask for, and training.
 HIDDEN = ("models/report*", "models/scoring.py", "models/ngram.py", "models/training.py",
-          "models/card.py", "models/data.py", "models/fast_attention.py")  # fmt: skip
+          "models/card.py", "models/data.py", "models/fast_attention.py",
+          "models/compiled/answer_key.py", "models/compiled/random_circuits.py",
+          "models/compiled/drawing.py")  # fmt: skip
 # Functions whose call would be the answer to an exercise; their source is left out.
 ANSWERS = {
     "activations.py": ("ablate_heads", "head_replacements", "_with_heads_replaced"),

@@ -106,15 +106,16 @@ def test_a_channel_for_one_part_is_found_to_be_for_that_part(painted):
 
 def test_a_channel_for_two_parts_is_found_unless_a_class_has_both(painted):
     model = mixer((1.0, 1.0, 0.0), (1.0, 0.0, 1.0), (0.0, 1.0, 0.0))
-    first, *others = two_parts(part_scores(model, "mix", painted, top=60, window=5))
-    assert first.channel == 0
-    assert set(first.parts) == {"wheel", "eye"}
-    assert min(first.aucs) >= 0.75
-    assert min(first.shares) > 0.1
-    assert sum(first.shares) == pytest.approx(1, abs=0.1)
+    scores = part_scores(model, "mix", painted, top=60, window=5)
+    # Each part's images compete with the other's, so neither area can come near 1.
+    found = {two.channel: two for two in two_parts(scores, at_least=0.7)}
+    assert set(found[0].parts) == {"wheel", "eye"}
+    assert 0.7 <= min(found[0].aucs) < 0.9
+    assert min(found[0].shares) > 0.1
+    assert sum(found[0].shares) == pytest.approx(1, abs=0.1)
     # What stands next to a window may be found too, as walls are; a pair of one class may not.
-    for other in others:
-        assert not any(set(other.parts) <= set(parts) for parts in PARTS_OF.values())
+    for two in found.values():
+        assert not any(set(two.parts) <= set(parts) for parts in PARTS_OF.values())
 
 
 def test_a_silent_channel_tells_nothing(painted):

@@ -32,7 +32,7 @@ from mi_course.worlds.tasks import PromptPair, Task
 
 __all__ = ["CHUNK", "patch_by_position", "patch_heads", "patch_heads_by_position", "patch_neurons"]
 
-CHUNK = 128
+CHUNK = 64  # enough for full matrix products on a CPU, and little memory
 Given = PatchPrompts | Task | Sequence[PromptPair]
 
 

@@ -11,6 +11,13 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
         "sae_training": ["TrainingCurves"],
+        "channels": [
+            "ActivationAtlas",
+            "ExpandedKernels",
+            "OcclusionMap",
+            "TuningCurves",
+            "UnitMatches",
+        ],
         "circuit_graph": ["CircuitGraph", "Edge", "edge_name", "owner", "parse_edge"],
         "circuit_scores": ["EdgeScores", "EdgeStability", "FaithfulnessCurve", "RocCurve"],
         "circuits": ["Circuit"],

@@ -15,7 +15,10 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submod_attrs={
+        "atlas": ["activation_atlas"],
         "colours": ["Colours", "fitted_colours", "natural_colours", "plain_colours"],
+        "dataset_examples": ["peaks", "top_examples"],
+        "expanded_weights": ["expanded_kernels"],
         "objectives": [
             "Objective",
             "channel",
@@ -24,11 +27,14 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "layer_energy",
             "neuron",
         ],
+        "occlusion": ["occlusion_map"],
         "parametrisations": ["Fourier", "PhaseOnly", "Pixels", "phase_only"],
         "part_causes": ["as_images", "mean_peaks", "recall_without"],
         "part_labels": ["part_scores", "parts_under_peaks", "two_parts"],
         "reading": ["Reading"],
-        "render": ["Recipe", "render", "render_channels", "render_diverse"],
+        "render": ["Recipe", "render_channels", "render_diverse", "render_objective"],
         "robustness": ["STILL", "Robustness"],
+        "tuning": ["curvature_tuning", "high_low_tuning", "orientation_tuning", "tuning_curve"],
+        "universality": ["channel_matches", "correlations", "sampled_activations"],
     },
 )

@@ -8,7 +8,7 @@ Objectives add up and multiply,
     channel("conv5", 3) * channel("conv5", 9)              both are needed
 
 Source: [Olah17], "Optimization Objectives" and "Diversity". In go layers and channels, out come
-`Objective`s; `render` raises them.
+`Objective`s; `render_objective` raises them.
 """
 
 from collections.abc import Callable, Sequence

@@ -29,7 +29,7 @@ from mi_course.methods.feature_viz.robustness import Robustness
 from mi_course.models.vision import VisionModel
 from mi_course.results.feature_viz import Pictures
 
-__all__ = ["Recipe", "render", "render_channels", "render_diverse"]
+__all__ = ["Recipe", "render_channels", "render_diverse", "render_objective"]
 
 LOOK = 16  # steps between two looks at the losses: each look waits for the device
 
@@ -63,7 +63,7 @@ class Recipe:
             )
 
 
-def render(
+def render_objective(
     model: VisionModel,
     objective: Objective,
     n: int | None = None,
@@ -128,7 +128,7 @@ def render_channels(
         Pictures named "conv3:0", "conv3:1" ...
 
     Raises:
-        ValueError: as for `render`.
+        ValueError: as for `render_objective`.
 
     Source: [Olah17].
     """
@@ -136,7 +136,7 @@ def render_channels(
     made = []
     for start in range(0, len(wanted), chunk):
         part = wanted[start : start + chunk]
-        made.append(render(model, channel(layer, part), len(part), recipe, keys=part))
+        made.append(render_objective(model, channel(layer, part), len(part), recipe, keys=part))
     return _joined(made)
 
 
@@ -163,7 +163,7 @@ def render_diverse(
         n pictures for each channel.
 
     Raises:
-        ValueError: as for `render`.
+        ValueError: as for `render_objective`.
 
     Source: [Olah17], "Diversity".
     """
@@ -171,7 +171,7 @@ def render_diverse(
     each = [number for number in wanted for _ in range(n)]
     # A product, so that the balance of the two does not hang on the channel's scale.
     goal = channel(layer, each) * (1.0 + weight * (1.0 + diversity(layer, n)))
-    return render(
+    return render_objective(
         model, replace(goal, names=tuple(f"{layer}:{number}" for number in each)), None, recipe
     )
 

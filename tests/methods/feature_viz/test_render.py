@@ -11,9 +11,9 @@ from mi_course.methods.feature_viz import (
     layer_energy,
     phase_only,
     plain_colours,
-    render,
     render_channels,
     render_diverse,
+    render_objective,
 )
 from mi_course.models.vision import shapes_model
 
@@ -73,7 +73,7 @@ def test_a_seed_decides_the_picture(model):
 
 
 def test_the_first_loss_is_minus_the_objective_of_the_start(model):
-    made = render(model, layer_energy("conv2"), 3, Recipe(steps=2, robustness=STILL))
+    made = render_objective(model, layer_energy("conv2"), 3, Recipe(steps=2, robustness=STILL))
     torch.testing.assert_close(made.losses[0], -made.start_values)
     assert made.names == ("conv2",) * 3
 
@@ -134,9 +134,9 @@ def test_bad_input_is_told(model):
     with pytest.raises(ValueError, match=r"channels 0-9 of conv3, got \[10\]"):
         render_channels(model, "conv3", [10])
     with pytest.raises(ValueError, match="expected 3 goals and keys, got 2 and 3"):
-        render(model, channel("conv3", [1, 2]), 3)
+        render_objective(model, channel("conv3", [1, 2]), 3)
     with pytest.raises(ValueError, match="expected 1 goals and keys, got 1 and 2"):
-        render(model, channel("conv3", 1), keys=[1, 2])
+        render_objective(model, channel("conv3", 1), keys=[1, 2])
     with pytest.raises(ValueError, match="steps, lr and size above 0"):
         Recipe(steps=0)
     with pytest.raises(ValueError, match="expected channels of conv3, got none"):

@@ -63,6 +63,16 @@ data = labelled_activations(
 FeatureBrowser(model, neurons(data.x), data)
 """
 
+PATCHES = """
+from mi_course.models import load
+from mi_course.widgets import PatchBrowser
+from mi_course.worlds.tasks import ioi
+
+model = load("town")
+task = ioi(model.tokenizer, 4, 0, n_templates=1, order="ABBA")
+PatchBrowser(model, task.pairs, ["io", "s1", "s2", "end"])
+"""
+
 # What the figures of the page show, as text: changes when a plot is drawn with other numbers.
 FIGURES = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(
   plot => [plot.layout?.title?.text, (plot.calcdata || []).map(
@@ -195,6 +205,27 @@ def test_the_slider_of_the_feature_browser_shows_another_latent_offline(lab, vis
     assert after != before
     assert "Not drawn yet" not in after
     assert visit.page.get_by_text("Activations: ").count() == 1
+    assert visit.outside == []
+    assert visit.errors == []
+
+
+@pytest.mark.needs_browser
+def test_a_cell_of_the_patch_browser_is_chosen_by_a_click_and_by_the_keyboard(lab, visit, tmp_path):
+    run_notebook(visit, lab.open(written(tmp_path / "patches.ipynb", PATCHES)))
+    move_slider(visit, "patches")
+    page = visit.page
+    cells = page.locator(".jp-OutputArea .widget-gridbox button")
+    before = page.evaluate(FIGURES)
+    cells.nth(cells.count() - 1).click()  # layer 0, the last place
+    page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
+    visit.screenshot("patches-clicked")
+    assert cells.nth(cells.count() - 1).inner_text() == "●"
+    cells.nth(0).focus()
+    page.keyboard.press("Space")
+    page.wait_for_function(
+        "() => document.querySelector('.widget-gridbox button').innerText === '●'"
+    )
+    assert page.get_by_text("The model says").count() > 0
     assert visit.outside == []
     assert visit.errors == []
 

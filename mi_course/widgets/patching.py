@@ -146,7 +146,8 @@ class PatchBrowser(ControlledFigure):
         for row, line in enumerate(self.cells):
             for column, button in enumerate(line):
                 button.style.button_color = next(colours)
-                button.description = "●" if (row, column) == chosen else ""
+                # A space, since a button whose text becomes empty keeps showing the old one.
+                button.description = "●" if (row, column) == chosen else "\u00a0"
 
 
 def _sliders(grid: PatchGrid) -> tuple[ipywidgets.IntSlider, ipywidgets.IntSlider]:

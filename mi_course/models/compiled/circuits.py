@@ -111,34 +111,8 @@ def inhibition(*, device: str = "cpu") -> CompiledModel:
 
 
 def _inhibition_program(n_names: int) -> Program:
-    same, n_ctx = torch.eye(n_names), 5
-    names = torch.cat([torch.zeros(2, n_names), same])
-    everyone = torch.ones(1, n_names)
-    duplicate = Head(
-        0,
-        0,
-        (
-            Score("name", "name", SATURATED * same),
-            Score("position", "position", -2 * SATURATED * torch.eye(n_ctx)),
-            Score(None, "bos", torch.tensor([[SATURATED / 2]])),
-        ),
-        (Move("name", "said_before", same),),
-    )
-    inhibit = Head(
-        1,
-        1,
-        (Score(None, "said_before", SATURATED * everyone),),
-        (Move("said_before", "inhibited", same),),
-    )
-    mover = Head(
-        2,
-        0,
-        (
-            Score(None, "name", SATURATED * everyone),
-            Score("inhibited", "name", -INHIBITION * same),
-        ),
-        (Move("name", "output", same),),
-    )
+    n_ctx = 5
+    names = torch.cat([torch.zeros(2, n_names), torch.eye(n_names)])
     return Program(
         sizes={
             "name": n_names,
@@ -150,12 +124,32 @@ def _inhibition_program(n_names: int) -> Program:
         },
         tokens={"name": names, "bos": torch.eye(n_names + 2)[:, :1]},
         positions={"position": torch.eye(n_ctx)},
-        heads=(duplicate, inhibit, mover),
+        heads=_inhibition_heads(n_names, n_ctx),
         outputs={"output": LOUD * names.T},
         n_layers=3,
         n_heads=2,
         n_ctx=n_ctx,
         varying=frozenset({"name"}),
+    )
+
+
+def _inhibition_heads(n_names: int, n_ctx: int) -> tuple[Head, ...]:
+    """Return the duplicate-token head, the inhibition head and the name mover."""
+    same, everyone = torch.eye(n_names), torch.ones(1, n_names)
+    duplicate = (
+        Score("name", "name", SATURATED * same),
+        Score("position", "position", -2 * SATURATED * torch.eye(n_ctx)),
+        Score(None, "bos", torch.tensor([[SATURATED / 2]])),
+    )
+    repeated = Score(None, "said_before", SATURATED * everyone)
+    not_inhibited = (
+        Score(None, "name", SATURATED * everyone),
+        Score("inhibited", "name", -INHIBITION * same),
+    )
+    return (
+        Head(0, 0, duplicate, (Move("name", "said_before", same),)),
+        Head(1, 1, (repeated,), (Move("said_before", "inhibited", same),)),
+        Head(2, 0, not_inhibited, (Move("name", "output", same),)),
     )
 
 

@@ -16,7 +16,7 @@ import torch
 
 from mi_course.models.compiled.model import CompiledModel, Prompts, compiled_model, prompts_from
 from mi_course.models.compiled.neurons import steps, table, table_of_two
-from mi_course.models.compiled.program import SATURATED, Head, Move, Program, Score
+from mi_course.models.compiled.program import SATURATED, Head, Move, Neurons, Program, Score
 
 __all__ = ["proportions", "reverse", "reversed_rows", "xproportion"]
 
@@ -49,23 +49,7 @@ def reverse(*, max_length: int = 8, device: str = "cpu") -> CompiledModel:
 
 def _reverse_program(n_letters: int, longest: int) -> Program:
     d_vocab, n_ctx = n_letters + 2, longest + 1
-    lengths = torch.arange(1.0, longest + 1)
     letters = torch.cat([torch.zeros(2, n_letters), torch.eye(n_letters)])
-    special = torch.eye(d_vocab)[:, :2]
-    # BOS is 1 of the (length + 1) tokens that are not PAD.
-    not_pad = Score(None, "special", torch.tensor([[0.0, -SATURATED]]))
-    count = Head(0, 0, (not_pad,), (Move("special", "one_of", torch.tensor([[1.0], [0.0]])),))
-    length = steps(0, "one_of", "length", 1 / (lengths.flip(0) + 1), torch.eye(longest).flip(0))
-    opposite = torch.zeros(longest, n_ctx, n_ctx)
-    for n in range(1, longest + 1):
-        for i in range(1, n + 1):
-            opposite[n - 1, i, n + 1 - i] = 1
-    fetch = Head(
-        2,
-        0,
-        (Score("opposite", "position", SATURATED * torch.eye(n_ctx)),),
-        (Move("letter", "output", torch.eye(n_letters)),),
-    )
     return Program(
         sizes={
             "letter": n_letters,
@@ -76,10 +60,10 @@ def _reverse_program(n_letters: int, longest: int) -> Program:
             "opposite": n_ctx,
             "output": n_letters,
         },
-        tokens={"letter": letters, "special": special},
+        tokens={"letter": letters, "special": torch.eye(d_vocab)[:, :2]},
         positions={"position": torch.eye(n_ctx)},
-        heads=(count, fetch),
-        neurons=(length, table_of_two(1, ("length", "position"), "opposite", opposite)),
+        heads=_reverse_heads(n_letters, n_ctx),
+        neurons=_reverse_neurons(longest),
         outputs={"output": LOUD * letters.T},
         n_layers=3,
         n_heads=1,
@@ -87,6 +71,27 @@ def _reverse_program(n_letters: int, longest: int) -> Program:
         causal=False,
         varying=frozenset({"letter"}),
     )
+
+
+def _reverse_heads(n_letters: int, n_ctx: int) -> tuple[Head, ...]:
+    """Return L0H0, which counts, and L2H0, which fetches the letter from the opposite position."""
+    # BOS is one of the (length + 1) tokens that are not PAD, so its share tells the length.
+    not_pad = Score(None, "special", torch.tensor([[0.0, -SATURATED]]))
+    share_of_bos = Move("special", "one_of", torch.tensor([[1.0], [0.0]]))
+    opposite = Score("opposite", "position", SATURATED * torch.eye(n_ctx))
+    copy = Move("letter", "output", torch.eye(n_letters))
+    return Head(0, 0, (not_pad,), (share_of_bos,)), Head(2, 0, (opposite,), (copy,))
+
+
+def _reverse_neurons(longest: int) -> tuple[Neurons, ...]:
+    """Return MLP0, from the share of BOS to the length, and MLP1, to the opposite position."""
+    shares = 1 / torch.arange(longest + 1.0, 1.0, -1.0)
+    length = steps(0, "one_of", "length", shares, torch.eye(longest).flip(0))
+    opposite = torch.zeros(longest, longest + 1, longest + 1)
+    for n in range(1, longest + 1):
+        for i in range(1, n + 1):
+            opposite[n - 1, i, n + 1 - i] = 1
+    return length, table_of_two(1, ("length", "position"), "opposite", opposite)
 
 
 def reversed_rows(tokens: np.ndarray) -> np.ndarray:

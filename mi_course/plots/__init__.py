@@ -18,7 +18,15 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_roc",
         ],
         "circuits": ["plot_circuit", "plot_edges", "to_dot"],
+        "channels": ["plot_channel_matches", "plot_kernels", "plot_tuning"],
         "circuitsvis_view": ["attention_view", "token_view"],
+        "feature_viz": [
+            "plot_atlas",
+            "plot_channel",
+            "plot_occlusion",
+            "plot_picture_losses",
+            "plot_pictures",
+        ],
         "heads": ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"],
         "interventions": [
             "plot_choice_effects",

@@ -22,7 +22,7 @@ class TuningCurves:
         angles: in radians, from 0 up to 2 pi.
         rows: what each row of a channel was shown, such as "radius 9".
         reference: activation for the stimulus that lacks the property.
-        property: such as "curve".
+        property: such as "a curve".
         layer: where.
         channels: their numbers.
     """
@@ -92,8 +92,8 @@ class TuningCurves:
         best = f", channel {tuned[0]} most sharply" if tuned else ""
         return (
             f"Of {len(self.channels)} channels of {self.layer}, {len(tuned)} are tuned to the "
-            f"angle of a {self.property} (selectivity {TUNED} or more){best}; {len(preferring)} "
-            f"answer clearly more to a {self.property} than without one."
+            f"angle of {self.property} (selectivity {TUNED} or more){best}; {len(preferring)} "
+            f"answer clearly more to {self.property} than without it."
         )
 
 

@@ -205,7 +205,7 @@ class _Ascent:
         """Return the loss of each image at each step."""
         losses: list[Tensor] = []
         names = self.objective.names
-        bar = tqdm(range(self.recipe.steps), desc=f"pictures for {names[0]} ...", leave=False)
+        bar = tqdm(range(self.recipe.steps), desc="pictures", leave=False)
         for step in bar:
             losses.append(self._step(step))
             if step % LOOK == LOOK - 1 or step == self.recipe.steps - 1:

@@ -100,7 +100,7 @@ def orientation_tuning(
         angles=angles,
         rows=("edge",),
         reference=responses(model, layer, even, wanted)[0],
-        property="edge",
+        property="an edge",
         layer=layer,
         channels=wanted,
     )
@@ -142,7 +142,7 @@ def curvature_tuning(
         angles=angles,
         rows=tuple(f"radius {radius:g}" for radius in radii),
         reference=reduce(straight, "stimulus channel -> channel", "max"),
-        property="curve",
+        property="a curve",
         layer=layer,
         channels=wanted,
     )
@@ -175,7 +175,7 @@ def high_low_tuning(
         angles=angles,
         rows=("border of grain",),
         reference=reduce(alone, "stimulus channel -> channel", "max"),
-        property="high-low border",
+        property="a border of grain",
         layer=layer,
         channels=wanted,
     )

@@ -59,12 +59,13 @@ def test_responses_are_those_of_the_middle_unit(model):
 def test_a_kernel_made_of_a_curve_prefers_it_to_edges():
     bent, straight = (
         torch.from_numpy(curves((radius,), 1, offsets=(0.0,)).images)[0, 29:36, 29:36, 0] - 0.5
-        for radius in (6.0, math.inf)
+        for radius in (3.0, math.inf)
     )
     # What a curve has and an edge has not.
     template = bent - straight * (bent * straight).sum() / straight.square().sum()
-    found = curvature_tuning(with_first_kernels(template, ramp(0.0)), "conv1")
-    assert found.rows == ("radius 6", "radius 9", "radius 13", "radius 20")
+    network = with_first_kernels(template, ramp(0.0))
+    found = curvature_tuning(network, "conv1", radii=(3.0, 9.0))
+    assert found.rows == ("radius 3", "radius 9")
     assert found.preferred_angles()[0].cos() > 0.8
     # A straight ramp has no use for curves, and the template has little use for edges.
     assert found.preference()[0] > found.preference()[1] + 0.02

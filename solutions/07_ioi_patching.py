@@ -277,7 +277,7 @@ if MODEL == "town":
 # %% [markdown]
 # Before layers 0, 1 and 2 everything is at S2, with an effect of 1.00. Before layer 3, 0.79 is at END and 0.22 still at S2. So layer 2 carries most of it over, layer 3 the rest, and nothing ever passes IO, S1 or the token behind S1.
 #
-# Careful with the empty columns. IO and S1 are not unimportant: without them there would be no name to say. They hold *the same* in both runs, and a patch that exchanges like for like finds nothing. **Patching finds what differs.** Keep this for section 7.
+# Careful with the empty columns. IO and S1 are not unimportant: without them there would be no name to say. They hold *the same* in both runs, and a patch that exchanges like for like finds nothing. **Patching finds what differs.** Keep this for section 8.
 #
 # Which parts do the carrying? Patch what attention and MLPs *write*:
 
@@ -386,7 +386,7 @@ if MODEL == "town":
     assert patching.patch_heads(model, pairs, "pattern").values.abs().max() < 0.02
 
 # %% [markdown]
-# All of it is in the values: 0.84 for L2H1, and no pattern reaches 0.02. Whoever gives, the heads look at the same *place* and find another *name* there. In GPT-2 it is the other way round: there the name movers change where they look ([Wang22], section 3.1). We are clearly not looking at the same algorithm. Hold on to that.
+# All of it is in the values: 0.84 for L2H1, and no pattern reaches 0.02. Whoever gives, the heads look at the same *place* and find another *name* there. In GPT-2 it is the other way round: there the name movers change where they look ([Wang22], section 3.2). We are clearly not looking at the same algorithm. Hold on to that.
 
 # %% [markdown]
 # ## 4. All patches at once
@@ -760,7 +760,18 @@ if MODEL == "town":
     assert about(evidence.direct[2, 1], 0.65, 0.02) and rise.flatten().topk(2).values[1] < 0.03
 
 # %% [markdown]
-# Nobody steps in. The only head that rises is L2H1, from 0.65 to 0.70, and it does so without doing anything: the stream is shorter without the movers, so the final LayerNorm magnifies what is left. These heads are *redundant*; they worked side by side all along. Both cases look the same from a single ablation.
+# Nobody steps in. The only head that rises is L2H1, from 0.65 to 0.70, and that is not its doing: it sits in the movers' own layer, so it cannot know that they are gone, and writes exactly what it always wrote. Only the final LayerNorm is left to explain the rise. It divides by the spread of the stream. A metric of our own can look:
+
+# %%
+spread = patching.PatchMetric("spread", "length", lambda said: said.resid.std(dim=-1))
+of_stream_end = patching.ablate(model, stories, [(), MOVERS], metric=spread).values
+print(f"whole {of_stream_end[0]:.2f}, with the movers silent {of_stream_end[1]:.2f}")
+
+# %% hidden="numbers-spread"
+assert about(of_stream_end[0], 2.56, 0.02) and about(of_stream_end[1], 2.43, 0.02)
+
+# %% [markdown]
+# From 2.56 to 2.43: a stream without the names has less spread, and whatever is left in it is magnified. So these heads are *redundant*; they worked side by side all along. From a single ablation, backup and redundancy look the same.
 #
 # **A corruption can hide.** We exchanged the giver, and the movers were invisible, because they do the same in both runs. The other common corruption adds **Gaussian noise** to an embedding: three standard deviations ([Zhang23], section 3). Put it on IO instead:
 

@@ -68,7 +68,7 @@ def plot_circuit_test(test: CircuitTest, *, title: str | None = None) -> go.Figu
 
     Args:
         test: from `faithfulness` or `completeness`.
-        title: the claim; by default the largest difference.
+        title: the claim; by default the largest difference, and the set for which it is found.
 
     Returns:
         A figure; on the dashed line both would be equal.
@@ -92,7 +92,7 @@ def plot_circuit_test(test: CircuitTest, *, title: str | None = None) -> go.Figu
                 showlegend=True,
                 text=[test.names[i] for i in at],
                 textposition=[
-                    "middle right" if x[i] < (low + high) / 2 else "middle left" for i in at
+                    "bottom right" if x[i] < (low + high) / 2 else "bottom left" for i in at
                 ],
                 hovertext=[
                     f"{test.names[i]}: {' '.join(head_name(*h) for h in test.heads[i])}" for i in at
@@ -103,7 +103,7 @@ def plot_circuit_test(test: CircuitTest, *, title: str | None = None) -> go.Figu
     figure.update_yaxes(title="logit difference of the circuit without the set")
     return frame(
         figure,
-        title=title or f"Circuit and model are {most:.2f} logits apart at most, without {name}",
+        title=title or f"Circuit and model are at most {most:.2f} logits apart ({name})",
         summary=test.summary(),
     )
 

@@ -195,9 +195,9 @@ class CircuitTest:
         """Return one sentence: how many sets, the mean and the largest difference."""
         name, most = self.worst()
         return (
-            f"{self.what.capitalize()} over {len(self.names)} sets: circuit {self.circuit[0]:.2f} "
-            f"and model {self.model[0]:.2f} without {self.names[0]}; mean difference "
-            f"{self.gap().mean():.2f} logits, largest {most:.2f} without {name}."
+            f"{self.what.capitalize()} over {len(self.names)} sets of heads taken from both: with "
+            f"{self.names[0]} taken, circuit {self.circuit[0]:.2f} and model {self.model[0]:.2f}; "
+            f"mean difference {self.gap().mean():.2f} logits, largest {most:.2f} ({name})."
         )
 
 

@@ -38,7 +38,7 @@ def test_circuit_and_model_are_equal_on_the_dashed_line(completeness):
 def test_the_title_tells_the_largest_difference(completeness):
     title = plot_circuit_test(completeness).layout.title.text
     assert title.replace("<br>", " ") == (
-        "Circuit and model are 1.50 logits apart at most, without random set 0"
+        "Circuit and model are at most 1.50 logits apart (random set 0)"
     )
 
 

@@ -40,6 +40,10 @@ def test_the_worst_set_is_where_circuit_and_model_differ_most():
     )
     assert test.worst() == ("a", 2.0)
     assert test.gap().tolist() == [0.5, 2.0]
+    assert test.summary() == (
+        "Test over 2 sets of heads taken from both: with nothing taken, circuit 3.00 and model "
+        "3.50; mean difference 1.25 logits, largest 2.00 (a)."
+    )
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

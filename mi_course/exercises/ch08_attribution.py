@@ -1,4 +1,4 @@
-"""Exercise 08.5: a score for every edge at once: differences of writers times slopes of readers."""
+"""Exercise 08.6: a score for every edge at once: differences of writers times slopes of readers."""
 
 import torch
 from einops import einsum
@@ -80,7 +80,7 @@ def _attribution_cases(seed: int) -> list[Case]:
 
 
 EDGE_ATTRIBUTION = Exercise(
-    id="08.5",
+    id="08.6",
     function="edge_attribution",
     title="All edges at once",
     points=3,

@@ -1,4 +1,4 @@
-"""Exercises 08.6 and 08.7: how to judge a kept set, and an order of edges, against a truth."""
+"""Exercises 08.5 and 08.7: how to judge a kept set, and an order of edges, against a truth."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -72,7 +72,7 @@ def _pr_cases(seed: int) -> list[Case]:
 
 
 PRECISION_RECALL = Exercise(
-    id="08.6",
+    id="08.5",
     function="precision_recall",
     title="How much is right, how much is found",
     points=2,

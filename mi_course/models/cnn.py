@@ -80,10 +80,12 @@ class ShapesCNN(StagedNetwork):
         """Return the logits of the main readout."""
         return self.run_from(self.run_to(x, "conv5"), "conv5")
 
-    def everything(self, x: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def everything(
+        self, x: Tensor, relu: Relu = torch.relu
+    ) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Return both readouts' logits and the activations of all layers, in one pass."""
         found: dict[str, Tensor] = {}
         for name in self.layers[:5]:
-            x = found[name] = self.stage(name, x, torch.relu)
-        found["narrow"] = self.stage("narrow", found["conv4"], torch.relu)
+            x = found[name] = self.stage(name, x, relu)
+        found["narrow"] = self.stage("narrow", found["conv4"], relu)
         return self.readout("conv5", x), self.readout("narrow", found["narrow"]), found

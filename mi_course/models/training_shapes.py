@@ -14,6 +14,7 @@ import math
 import time
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from mi_course.models import weights
 from mi_course.models.card import loss_curve, save
 from mi_course.models.cnn import NARROW, WIDTHS, ShapesCNN
 from mi_course.models.report_shapes import shapes_report
+from mi_course.models.staged import Relu
 from mi_course.models.training import hardware
 from mi_course.models.vision import VisionModel, shapes_model
 from mi_course.worlds.shapes import CLASSES, scenes
@@ -48,6 +50,8 @@ class ShapesRecipe:
         rate: peak of Adam's learning rate; warm-up, then cosine decay to 0.
         step: of the move against the network, in units of brightness; it grows from 0 over the
             first fifth of the run.
+        leak: slope of every ReLU below 0 at the start; it falls to 0 over the first two fifths of
+            the run. Without it half of conv2 falls silent for good.
         penalty: weight of the mean activations in the loss.
         widths: channels of conv1 ... conv5.
         narrow: channels of the narrow layer.
@@ -60,6 +64,7 @@ class ShapesRecipe:
     rows: int = 64
     rate: float = 2e-3
     step: float = 0.06
+    leak: float = 0.1
     penalty: float = 0.02
     widths: tuple[int, ...] = WIDTHS
     narrow: int = NARROW
@@ -121,14 +126,16 @@ class ShapesRun:
             done = (self.chunk + number * self.plan.rows / self.plan.chunk) / self.plan.n_chunks
             for group in self.optimizer.param_groups:
                 group["lr"] = self.plan.rate * _share(done)
-            step = self.plan.step * min(1.0, done / 0.2)
-            self.losses.append(round(self._learn(attacked(self.model, x, y, step), y), 4))
+            self.losses.append(round(self._learn(x, y, done), 4))
         self.chunk += 1
         self.seconds += time.process_time() - start
 
-    def _learn(self, x: Tensor, y: Tensor) -> float:
-        loss, activations = losses_of(self.model, x, y)
-        sparse = sum(values.float().mean() for values in activations.values())
+    def _learn(self, x: Tensor, y: Tensor, done: float) -> float:
+        leak = self.plan.leak * max(0.0, 1 - done / 0.4)
+        relu = partial(F.leaky_relu, negative_slope=leak)
+        moved = attacked(self.model, x, y, self.plan.step * min(1.0, done / 0.2), relu)
+        loss, activations = losses_of(self.model, moved, y, relu)
+        sparse = sum(values.float().abs().mean() for values in activations.values())
         self.optimizer.zero_grad()
         (loss + self.plan.penalty * sparse).backward()
         self.optimizer.step()
@@ -147,13 +154,16 @@ class ShapesRun:
 
 
 def losses_of(
-    model: VisionModel, images: Float[Tensor, "batch 3 height width"], labels: Int[Tensor, " batch"]
+    model: VisionModel,
+    images: Float[Tensor, "batch 3 height width"],
+    labels: Int[Tensor, " batch"],
+    relu: Relu = torch.relu,
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:
     """Return the summed cross-entropy of both readouts in nats, and all layers' activations."""
     device = images.device.type
     half = torch.autocast(device, torch.bfloat16) if device in ("cpu", "cuda") else nullcontext()
     with half:
-        main, narrow, activations = model.module.everything(model.normalise(images))
+        main, narrow, activations = model.module.everything(model.normalise(images), relu)
     losses = [F.cross_entropy(logits.float(), labels) for logits in (main, narrow)]
     return losses[0] + losses[1], activations
 
@@ -163,10 +173,11 @@ def attacked(
     images: Float[Tensor, "batch 3 height width"],
     labels: Int[Tensor, " batch"],
     step: float,
+    relu: Relu = torch.relu,
 ) -> Float[Tensor, "batch 3 height width"]:
     """Return images moved one step in the direction that raises the loss of both readouts."""
     images = images.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(losses_of(model, images, labels)[0], images)
+    (slope,) = torch.autograd.grad(losses_of(model, images, labels, relu)[0], images)
     return (images + step * slope.sign()).clamp(0, 1).detach()
 
 

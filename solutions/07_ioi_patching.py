@@ -577,7 +577,7 @@ assert len(gpt2.circuit) == 26 and found == patching.GPT2_CLASSES
 assert gpt2.idle["duplicate token"] == ((0, 5), (1, 11)) and len(found) == 7
 
 # %% [markdown]
-# They do, all 26 heads in seven classes. (It is a weak test: of the effects only signs are public. But L0H5 and L1H11 look from S2 to S1 as much as any, and only effects tell that they play no part.) Now our own model, with every number measured.
+# They do, all 26 heads in seven classes. (It is a weak test: most effects are published as colours, so our data say little more than which heads an experiment singled out. But L0H5 and L1H11 look from S2 to S1 as much as the others, and only effects tell that they play no part.) Now our own model, with every number measured.
 #
 # **Predict first.** Which of the seven classes will it have?
 

@@ -5,8 +5,9 @@ here are of three kinds, and a `HeadEvidence` of them is NaN where nothing is pu
 
 - attention of single heads, measured on GPT-2 by others, for the five that look most at each place;
 - copying scores, of which the text gives levels for a class ("above 95 %", "98 %");
-- effects, which figures show as colours: 1 (or -1) where the text names a head as one that moves
-  the logit difference in that experiment, 0 where it names it not.
+- what figures show as colours: effects, and the attention of previous token and induction heads.
+  They are 1 (or -1) where the text names a head as one that stands out in that experiment; for
+  effects, of which all heads were tried, 0 where it names it not.
 
 So the data say which experiment singled out which heads, and the criteria must find the classes
 from that: two heads that look like name movers are not, and three that look like detectors of

@@ -133,7 +133,8 @@ print(f"GPT-2 small: {len(small.edges):,}, or {len(plain.edges):,} with one inpu
 
 # %% hidden="numbers-graph"
 assert (len(small.edges), len(plain.edges)) == (32_491, 11_611)
-assert about(len(graph.parents("logits")), 37, 0) and about(len(graph.parents("L2H1.v")), 19, 0)
+assert about(len(graph.parents("logits")), 37, 0)
+assert MODEL != "town" or len(graph.parents("L2H1.v")) == 19
 
 # %% [markdown]
 # GPT-2 small has 32,491. A subset of so many edges is one of $2^{32491}$, so nobody searches them all. The loop that we want looks at each edge once, and then the order matters. To judge an edge one should know already which of its *readers* count: what flows into a node that nobody listens to is worth nothing. So readers first, writers later.

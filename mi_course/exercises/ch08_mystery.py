@@ -8,8 +8,8 @@ model earn nothing.
 What this cannot prevent: the course is open, so whoever looks for it finds the function that makes
 a name's model, and with it the truth. No package that a student can read keeps such a secret. What
 helps is to ask how the circuit was found, which the open question does, and to read the report on
-answers that resemble each other. The name "example" belongs to the worked solution and is accepted
-from everybody, as the solution of any other exercise is.
+answers that resemble each other. The worked solution is about the model of "example", so it earns
+its points where it is handed in under that name.
 """
 
 from functools import lru_cache
@@ -124,9 +124,8 @@ def _cases(_seed: int) -> list[Case]:
 
 
 def owner(answer: Answer) -> str:
-    """Return whose model an answer is about; nobody's where it is the worked example."""
-    name = answer["student"].strip()
-    return "" if name == EXAMPLE else name
+    """Return whose model an answer is about."""
+    return answer["student"].strip()
 
 
 MYSTERY_CIRCUIT = Exercise(

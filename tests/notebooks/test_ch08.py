@@ -122,7 +122,7 @@ def test_the_mystery_can_be_solved_with_what_the_chapter_teaches():
         found = [MYSTERY_CIRCUIT.verdict(case, answer, mystery_circuit()) for case in cases]
         assert MYSTERY_CIRCUIT.score(cases, found) == MYSTERY_CIRCUIT.points
     assert owner(answer) == "Ada"
-    assert owner(mystery_circuit()) == ""
+    assert owner(mystery_circuit()) == EXAMPLE
 
 
 def test_the_model_is_named_in_one_place():

@@ -24,8 +24,9 @@ NODE_SIZE, COLUMN, ROW, SIDES = 38, 84, 80, 100  # pixels
 HALF = NODE_SIZE / ROW / 2
 WIDEST, THINNEST = 9.0, 1.0  # pixels
 WIDTHS = 6  # classes of width, so that a circuit of many edges has few traces
-STEPS = 14  # straight pieces of a curve
-BOW = 0.22  # columns by which a long edge swerves for each row that it passes
+STEPS = 16  # straight pieces of a curve
+BOWS = (0.0, 0.5, 0.9, 1.4, 2.0)  # columns by which an edge may be pushed aside; the first that do
+CLEAR = 0.32  # columns between an edge and the middle of a node that it passes
 COLOUR = {True: COLOURS[0], False: COLOURS[1]}
 SAYS = {True: "the loss rises without it", False: "the loss falls without it"}
 Place = tuple[float, float]
@@ -89,7 +90,7 @@ def _drawn(
     _add_nodes(figure, places)
     rows = sorted({y for _, y in places.values()})
     widest = 2 * max((abs(x) for x, _ in places.values()), default=0.0) + 1
-    width = max(600, SIDES + ceil(COLUMN * (widest + 1)))
+    width = max(600, SIDES + ceil(COLUMN * (widest + 1.6)))
     half = (width - SIDES) / COLUMN / 2  # so that a column has its width in every figure
     figure.update_xaxes(visible=False, range=[-half, half])
     figure.update_yaxes(visible=False, range=[-0.45, len(rows) - 0.55])
@@ -159,14 +160,35 @@ def _places(edges: Iterable[Edge]) -> dict[str, Place]:
 
 
 def _curve(edge: Edge, places: Mapping[str, Place]) -> list[Place]:
-    """Return the points of an edge: up, across, up; long ones swerve past what is between."""
+    """Return the points of an edge, which swerves as far as it must to pass beside other nodes."""
     (x0, y0), (x1, y1) = places[edge[0]], places[owner(edge[1])]
+    between = [(x, y) for x, y in places.values() if y0 < y < y1]
     x1 += PORTS.get(edge[1].rpartition(".")[2], 0.0) if "." in edge[1] else 0.0
-    y0, y1 = y0 + HALF, y1 - HALF
     away = 1 if x0 + x1 >= 0 else -1
-    bow = away * BOW * max(0.0, y1 - y0 - 1)
-    xs, ys = (x0, x0 + bow, x1 + bow, x1), (y0, y0 + (y1 - y0) / 2, y0 + (y1 - y0) / 2, y1)
+    curves = [
+        _swerving((x0, y0 + HALF), (x1, y1 - HALF), side * away * bow)
+        for bow in BOWS
+        for side in (1, -1)
+    ]
+    return max(curves, key=lambda curve: min(_clearance(curve, between), CLEAR))
+
+
+def _swerving(start: Place, end: Place, bow: float) -> list[Place]:
+    """Return points that go up, across, and up again, pushed aside by `bow` columns."""
+    (x0, y0), (x1, y1) = start, end
+    xs, ys = (x0, x0 + bow, x1 + bow, x1), (y0, (y0 + y1) / 2, (y0 + y1) / 2, y1)
     return [(_bezier(xs, i / STEPS), _bezier(ys, i / STEPS)) for i in range(STEPS + 1)]
+
+
+def _clearance(curve: list[Place], nodes: Iterable[Place]) -> float:
+    """Return by how many columns a curve passes beside the nearest node that it must not touch."""
+    beside = [
+        abs(x - node_x)
+        for node_x, node_y in nodes
+        for x, y in curve
+        if abs(y - node_y) < 1.4 * HALF
+    ]
+    return min(beside, default=CLEAR)
 
 
 def _bezier(p: tuple[float, float, float, float], t: float) -> float:

@@ -64,6 +64,19 @@ def test_an_edge_leaves_at_the_top_and_enters_its_port_at_the_bottom():
     assert queries.x[-2] < nodes(plot_circuit(circuit(A=0.5)))["L0H1"][0]
 
 
+def test_an_edge_swerves_past_a_node_that_it_does_not_touch():
+    graph = CircuitGraph(3, 1, mlps=False)
+    long, over = parse_edge("L0H0->logits"), parse_edge("L1H0->logits")
+    scores = torch.zeros(len(graph.edges), dtype=torch.float64)
+    kept = graph.check([long, over, parse_edge("embed->L2H0.v")])
+    figure = plot_circuit(Circuit(graph, kept, scores + 1, 0.1, "kl", "zero", 0.3, 0.0))
+    (trace,) = lines(figure, "the loss rises without it")
+    points = list(zip(trace.x, trace.y, strict=True))
+    for x, y in nodes(figure).values():
+        inside = [p for p in points if p[0] is not None and abs(p[1] - y) < 0.2]
+        assert all(abs(px - x) > 0.25 for px, _ in inside)
+
+
 def test_width_tells_the_size_and_colour_the_sign():
     figure = plot_circuit(circuit(A=1.0, B=0.1, D=-1.0))
     rises, falls = (lines(figure, f"the loss {what} without it") for what in ("rises", "falls"))

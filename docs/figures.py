@@ -1,6 +1,7 @@
 """The pictures of the README, taken from the saved outputs of the executed solutions.
 
-`make figures` writes each as a PNG beside this file; it needs chromium, which draws them.
+`make figures` writes each beside this file, and the contact sheets of both networks of the
+shapes, which it renders anew; it needs chromium, which draws them.
 """
 
 import os
@@ -10,6 +11,8 @@ from typing import Any
 
 import nbformat
 import plotly.graph_objects as go
+
+from docs.contact_sheets import write_sheets
 
 FOLDER = Path(__file__).parent
 SOLUTIONS = FOLDER.parent / "solutions"
@@ -47,6 +50,8 @@ def main() -> None:
         figure = figure_titled(SOLUTIONS / notebook, beginning)
         figure.layout.margin.b = (figure.layout.margin.b or 0) + 24  # the axis titles' descenders
         figure.write_image(FOLDER / name, scale=2)
+        print(f"wrote docs/{name}")
+    for name in write_sheets():
         print(f"wrote docs/{name}")
 
 

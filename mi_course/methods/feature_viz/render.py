@@ -9,7 +9,7 @@ Images of a batch do not touch each other, so a channel's picture does not depen
 are made beside it. Source: [Olah17]. In go a `VisionModel` and an `Objective`, out come `Pictures`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -44,7 +44,7 @@ class Recipe:
         size: of the pictures, in pixels; the model's own when None.
         parametrisation: what moves.
         robustness: how far a picture is moved before each step.
-        redirect: for so many steps at first, silent channels get a gradient.
+        redirect: for so many steps at first, pictures without any gradient get one through ReLUs.
         seed: of noise and moves.
     """
 
@@ -53,7 +53,7 @@ class Recipe:
     size: int | None = None
     parametrisation: Parametrisation = field(default_factory=Fourier)
     robustness: Robustness = field(default_factory=Robustness)
-    redirect: int = 16
+    redirect: int = 64
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -113,6 +113,7 @@ def render_channels(
     channels: Sequence[int] | None = None,
     recipe: Recipe | None = None,
     *,
+    goal: Callable[[str, Sequence[int]], Objective] = channel,
     chunk: int = 128,
 ) -> Pictures:
     """Return a picture for each channel of a layer; the batch renders all of them at once.
@@ -122,10 +123,11 @@ def render_channels(
         layer: where.
         channels: which; all when None.
         recipe: how; `Recipe()` when None.
+        goal: `channel` fills the picture, `neuron` draws once, in the middle.
         chunk: channels in one batch; it bounds the memory and changes no picture.
 
     Returns:
-        Pictures named "conv3:0", "conv3:1" ...
+        Pictures named "conv3:0", "conv3:1" ... whatever the goal.
 
     Raises:
         ValueError: as for `render_objective`.
@@ -136,7 +138,8 @@ def render_channels(
     made = []
     for start in range(0, len(wanted), chunk):
         part = wanted[start : start + chunk]
-        made.append(render_objective(model, channel(layer, part), len(part), recipe, keys=part))
+        named = replace(goal(layer, part), names=tuple(f"{layer}:{number}" for number in part))
+        made.append(render_objective(model, named, len(part), recipe, keys=part))
     return _joined(made)
 
 

@@ -9,6 +9,7 @@ from mi_course.methods.feature_viz import (
     channel,
     diversity,
     layer_energy,
+    neuron,
     phase_only,
     plain_colours,
     render_channels,
@@ -168,3 +169,16 @@ def test_white_frequencies_give_rougher_pictures_than_natural_ones(model):
         return images.diff(dim=3).abs().mean() / images.std()
 
     assert roughness(0.0) > 1.5 * roughness(1.5)
+
+
+def test_another_goal_draws_a_channel_once_in_the_middle(model):
+    recipe = Recipe(steps=24, robustness=STILL)
+    once = render_channels(model, "conv3", [1, 5], recipe, goal=neuron)
+    assert once.names == ("conv3:1", "conv3:5")
+    still = recipe.parametrisation
+    start = still.images(still.start(64, [1, 5], 0), 64)
+    change = (once.images - start).abs().mean(1)
+    # conv3 sees 23 pixels around row and column 32; beyond them only low frequencies moved.
+    assert change[:, 24:40, 24:40].mean() > 2 * change[:, :8].mean()
+    peak = model.activations(once.images, "conv3")[[0, 1], [1, 5], 8, 8]
+    torch.testing.assert_close(once.values, peak, atol=1e-4, rtol=1e-4)

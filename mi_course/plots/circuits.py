@@ -268,7 +268,7 @@ def _add_nodes(figure: go.Figure, places: Mapping[str, Place]) -> None:
         y=[y for _, y in places.values()],
         mode="markers+text",
         text=list(places),
-        textfont={"size": 10},
+        textfont={"size": [8 if len(name) > 6 else 10 for name in places]},
         marker={"symbol": "square", "size": NODE_SIZE, "color": "white", "line": border},
         hoverinfo="skip",
         showlegend=False,

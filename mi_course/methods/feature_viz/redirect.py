@@ -33,7 +33,7 @@ class _Redirected(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        through = grad * (x > 0)
+        through = torch.ops.aten.threshold_backward(grad, x, 0.0)
         lost = through.flatten(1).any(dim=1).logical_not()
         # What is minimised is the negative objective: a negative gradient pushes upwards.
         upwards = grad.clamp(max=0)

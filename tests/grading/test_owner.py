@@ -45,9 +45,10 @@ def test_the_answer_of_another_student_earns_nothing_and_the_names_are_told(ques
     )
 
 
-def test_the_worked_example_is_nobodys(question):
-    made = mark(question, answered(mystery_circuit()), LIMITS, student="solved")
-    assert made.points == 10
+@pytest.mark.parametrize(("folder", "points"), [("example", 10), ("solved", 0)])
+def test_the_worked_example_counts_under_its_own_name_alone(question, folder, points):
+    made = mark(question, answered(mystery_circuit()), LIMITS, student=folder)
+    assert made.points == points
 
 
 def test_a_value_of_another_kind_is_left_to_the_judge(question):

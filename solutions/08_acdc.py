@@ -434,7 +434,7 @@ names = compiled.inhibition()
 prompts = names.prompts(16)
 by_kl, by_logits = (circuits.prompts_task(prompts, metric) for metric in ("kl", "logit_diff"))
 wide, truth = circuits.graph_of(names.bridge, split_embed=True), names.truth.edges["corrupted"]
-sweep = circuits.acdc_sweep(names.bridge, by_kl, [3, 1, 0.3, 0.1, 0.01], graph=wide)
+sweep = circuits.acdc_sweep(names.bridge, by_kl, [3.0, 1.0, 0.3, 0.1, 0.01], graph=wide)
 for each in sweep:
     precision, recall = circuits.precision_recall(each.kept, truth)
     print(
@@ -599,7 +599,7 @@ kept = [circuits.faithfulness_by_size(runs, None, each, sizes) for each in (hisp
 plots.show(plots.plot_faithfulness_by_size(kept, at=len(circuit.kept) or None))
 
 # %%
-taus = (3, 1, 0.3, 0.1, 0.03, 0.01, 0.003)
+taus = (3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003)
 found_at = circuits.acdc_sweep(runs, None, taus)
 empty = circuits.circuit_loss(runs, None, [])
 for each in found_at:

@@ -53,10 +53,6 @@ def _softmax(W_out: Out, gain: Gain, W_U: Unembed, neuron: int) -> Effect:
     return neuron_logit_effect(W_out, gain, W_U, neuron).softmax(dim=-1)
 
 
-def _column(W_out: Out, gain: Gain, W_U: Unembed, neuron: int) -> Effect:
-    return neuron_logit_effect(W_out[:, : len(gain)].T.contiguous(), gain, W_U, neuron)
-
-
 def _cases(seed: int) -> list[Case]:
     generator = torch.Generator().manual_seed(seed)
 

@@ -6,8 +6,12 @@ import nbformat
 import pytest
 
 ROOT = Path(__file__).parents[2]
-# Chapter 00 has no widget.
-WITH_WIDGET = sorted((ROOT / "chapters").glob("0[1-9]_*.ipynb"))
+# Chapter 00 has no widget. The widgets of these are also shown alone, in a fraction of the time.
+ALSO_ALONE = ("02", "03", "05", "07")
+WITH_WIDGET = [
+    pytest.param(path, marks=pytest.mark.slow if path.name.startswith(ALSO_ALONE) else ())
+    for path in sorted((ROOT / "chapters").glob("0[1-9]_*.ipynb"))
+]
 MINUTE = 60_000  # in milliseconds, as Playwright counts
 
 # The course's own widget and view, on patterns that are as they are because we say so.

@@ -207,7 +207,8 @@ def _finite_fault(got: NDArray[Any], expected: NDArray[Any], names: list[str]) -
 def _leaf_values(got: Any, expected: Any, axes: str, tolerance: tuple[float, float]) -> str | None:
     right = as_array(expected)
     if right is None:
-        if got == expected:
+        # Complex tensors, which no exercise asks for, would answer == entry by entry.
+        if not hasattr(got, "shape") and not hasattr(expected, "shape") and got == expected:
             return None
         return f"not the right answer\ngot {_short(got)}, expected {_short(expected)}"
     left = as_array(got)

@@ -140,3 +140,7 @@ def test_random_noise_is_never_taken_for_a_slip():
     for _ in range(200):
         got, expected = generator.normal(size=(2, 3, 4))
         assert compare(got, expected).startswith("all values are wrong")
+
+
+def test_a_complex_value_is_only_different_from_a_matrix():
+    assert compare(torch.ones(3, 5), torch.tensor(0.2 + 0j)) is not None

@@ -240,7 +240,9 @@ def test_no_visible_module_defines_what_an_exercise_asks_for(tmp_path):
     assert len(asked) >= 11  # as many as chapters 00 and 06 ask for
     for path in tmp_path.rglob("*.py"):
         defined = {node.name for node in ast.parse(path.read_text()).body if hasattr(node, "name")}
-        assert not defined & asked, path
+        # The metric is given the logits of one position; to find that is what 07.1 asks for.
+        known = {"logit_diff"} if path.name == "metrics.py" else set()
+        assert defined & asked <= known, path
 
 
 @pytest.mark.parametrize("name", ANSWERS)

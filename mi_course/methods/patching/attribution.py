@@ -170,7 +170,5 @@ def _grid(
     )
     base = runs[1 if way.direction == "denoising" else 0]
     axes = axes_of(site, layers, found.shape[1], positions)
-    shape = [len(labels) for labels in axes.values()]
-    by_prompt = (by_place + base).reshape(*shape, len(prompts))
     given = {"axes": axes, "site": site, "direction": way.direction}
-    return grid_of(by_prompt, runs, way.metric, **given, method="attribution patching")
+    return grid_of(by_place + base, runs, way.metric, **given, method="attribution patching")

@@ -80,7 +80,7 @@ def path_patch(
     kind = _LivePaths if isinstance(engine, LiveEngine) else _HookedPaths
     values = swept(kind(engine, found, frozen=mlps == "frozen"), cells, way)
     return grid_of(
-        values.reshape(len(layers), n_heads, len(batch)),
+        values,
         runs,
         way.metric,
         axes=axes_of("z", layers, n_heads, {}),

@@ -9,7 +9,6 @@ In go a bridge and prompt pairs; out come `PatchGrid`s.
 
 from collections.abc import Sequence
 
-import torch
 from jaxtyping import Bool
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
@@ -195,9 +194,7 @@ def _grid(
     cells = Cells.grid(site, layers, n_units, where)
     values = swept(engine, cells, way)
     axes = axes_of(site, layers, n_units, positions)
-    shape = [len(labels) for labels in axes.values()]
-    by_prompt = torch.reshape(values, (*shape, len(prompts)))
-    return grid_of(by_prompt, runs, way.metric, axes=axes, site=site, direction=way.direction)
+    return grid_of(values, runs, way.metric, axes=axes, site=site, direction=way.direction)
 
 
 def axes_of(

@@ -181,7 +181,7 @@ def grid_of(
     """Return a result with intervals over prompts.
 
     Args:
-        by_prompt: the metric of each cell and prompt.
+        by_prompt: the metric of each cell and prompt, cells in the order of the axes.
         runs: that of the clean and of the corrupted run.
         metric: which one it is.
         axes: name -> labels of each axis.
@@ -191,6 +191,7 @@ def grid_of(
         method: how it was found.
     """
     clean, corrupted = runs
+    by_prompt = by_prompt.reshape(*map(len, axes.values()), len(clean))
     if metric.normalised:
         found = bootstrap_ratios(by_prompt, corrupted, clean, seed=seed)
     else:

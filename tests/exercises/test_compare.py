@@ -143,4 +143,7 @@ def test_random_noise_is_never_taken_for_a_slip():
 
 
 def test_a_complex_value_is_only_different_from_a_matrix():
-    assert compare(torch.ones(3, 5), torch.tensor(0.2 + 0j)) is not None
+    number = torch.tensor(0.2 + 0j)
+    assert compare(torch.ones(3, 5), number) is not None
+    assert compare(number[None], number) is not None
+    assert compare(number.clone(), number) is None

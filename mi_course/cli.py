@@ -83,6 +83,40 @@ def build(
 
 
 @app.command()
+def publish(
+    repo: Annotated[
+        str | None, typer.Option(help="OWNER/NAME on GitHub; without it, the present one.")
+    ] = None,
+    branch: Annotated[str | None, typer.Option(help="The branch or tag that students get.")] = None,
+    root: Root = Path(),
+) -> None:
+    """Write where the course is published into its badges, links and installation."""
+    from mi_course.grading.notebooks.address import Address
+    from mi_course.grading.notebooks.publish import committed, publish
+
+    now = committed(root)
+    address = Address(repo or now.repository, branch or now.branch)
+    for path in publish(root, address):
+        typer.echo(f"changed {path.relative_to(root)}")
+    typer.echo(f"published at {address.url}, branch {address.branch}")
+
+
+@app.command()
+def book(
+    root: Root = Path(),
+    out: Annotated[Path, typer.Option(help="Where to.", file_okay=False)] = Path("build/book"),
+) -> None:
+    """Write the executed solutions as a site that opens from disk, without a network."""
+    from mi_course.book import write_book
+
+    written = write_book(root / "solutions", out)
+    for warning in written.warnings:
+        typer.secho(warning, fg="yellow", err=True)
+    typer.echo(f"{len(written.chapters)} chapters, {written.n_bytes / 1e6:.1f} MB: {written.index}")
+    raise typer.Exit(bool(written.warnings))
+
+
+@app.command()
 def check(
     notebook: Annotated[Path, typer.Argument(help="A student's notebook.", dir_okay=False)],
 ) -> None:

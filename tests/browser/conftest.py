@@ -17,6 +17,8 @@ from mi_course.lab import command
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 CLOSED_PROXY = "http://127.0.0.1:9"  # the discard port: a kernel that asks the network fails
+# Pictures at the top of every notebook that only who is online sees.
+BADGES = ("/colab-badge.svg", "/badge_logo.svg")
 EMPTY_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 BROWSER_ARGUMENTS = [
     "--headless",
@@ -166,7 +168,7 @@ def visit(browser) -> Iterator[Visit]:
     def local_only(route) -> None:
         if route.request.url.startswith(("http://127.0.0.1", "data:", "blob:")):
             route.continue_()
-        elif route.request.url.endswith("/colab-badge.svg"):  # only of use to who is online
+        elif route.request.url.endswith(BADGES):  # only of use to who is online
             route.fulfill(content_type="image/svg+xml", body=EMPTY_PICTURE)
         else:
             visit.outside.append(route.request.url)

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, SIGNED, frame
 from mi_course.results import Attribution
 
 __all__ = ["plot_attribution", "plot_largest_parts"]
@@ -81,7 +81,7 @@ def plot_largest_parts(
             cliponaxis=False,
         )
     )
-    figure.add_vline(x=0, line={"color": "#999999", "width": 1})
+    figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.update_yaxes(title={"text": "part", "standoff": 14}, type="category", showgrid=False)
     figure.update_xaxes(title="what it adds to the logit difference (logits)")
     figure.update_xaxes(range=[low - room if low < 0 else 0, high + room])

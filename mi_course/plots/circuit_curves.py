@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, TRUTH, curve_look, frame
+from mi_course.plots.style import COLOURS, GREY, PROBABILITY, TRUTH, curve_look, frame
 from mi_course.results.circuit_graph import edge_name
 from mi_course.results.circuit_scores import EdgeStability, FaithfulnessCurve, RocCurve
 
@@ -38,7 +38,7 @@ def plot_roc(curves: Sequence[RocCurve], *, title: str | None = None) -> go.Figu
             showlegend=True,
             **curve_look(i % len(COLOURS), size=6),
         )
-    ends = {"x": [0, 1], "y": [0, 1], "line": {"color": "#999999", "width": 1}}
+    ends = {"x": [0, 1], "y": [0, 1], "line": {"color": GREY, "width": 1}}
     figure.add_scatter(mode="lines", hoverinfo="skip", showlegend=False, **ends)
     figure.update_xaxes(title="fraction of the other edges kept", range=[-0.02, 1.02])
     figure.update_yaxes(title="fraction of the true edges kept", range=[-0.02, 1.02])
@@ -82,7 +82,7 @@ def plot_faithfulness_by_size(
             showlegend=True,
             **curve_look(i % len(COLOURS), size=6),
         )
-    figure.add_hline(y=1, line={"color": "#999999", "width": 1})
+    figure.add_hline(y=1, line={"color": GREY, "width": 1})
     if at is not None:
         figure.add_vline(x=at, line=TRUTH)
     figure.update_xaxes(title="edges kept", type="log", **_ticks(curves))
@@ -143,7 +143,7 @@ def plot_edge_stability(
         marker={
             "size": 10,
             "color": kept,
-            "colorscale": "Blues",
+            "colorscale": PROBABILITY,
             "cmin": 0,
             "cmax": 1,
             "colorbar": {"title": {"text": "kept in"}, "tickformat": ".0%"},
@@ -153,7 +153,7 @@ def plot_edge_stability(
         hovertemplate="%{y}: %{x:.3g}, kept in %{customdata:.0%} of the resamples<extra></extra>",
         showlegend=False,
     )
-    figure.add_vline(x=0, line={"color": "#999999", "width": 1})
+    figure.add_vline(x=0, line={"color": GREY, "width": 1})
     figure.update_xaxes(title="score and the interval that holds 95 % of the resamples")
     share = stability.jaccard.mean().item()
     return frame(

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mi_course.plots.pictures import add_picture, add_sheet, without_axes
-from mi_course.plots.style import COLOURS, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, SIGNED, frame
 from mi_course.results import (
     ActivationAtlas,
     DatasetExamples,
@@ -176,7 +176,7 @@ def _add_parts(figure: go.Figure, scores: PartScores, channel: int) -> None:
         row=1,
         col=3,
     )
-    figure.add_vline(x=0.5, line={"color": "#999999", "width": 1}, row=1, col=3)
+    figure.add_vline(x=0.5, line={"color": GREY, "width": 1}, row=1, col=3)
     figure.update_xaxes(range=[0, 1], title="area under the ROC curve", row=1, col=3)
 
 

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 from jaxtyping import Bool
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, PROBABILITY, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, PROBABILITY, SIGNED, frame
 from mi_course.results import HeadPairs, HeadScores, head_name
 
 __all__ = ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"]
@@ -124,7 +124,7 @@ def plot_effect_against_score(
             textfont={"size": 10},
             marker={"size": 9, "color": COLOURS[layer % len(COLOURS)]},
         )
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    figure.add_hline(y=0, line={"color": GREY, "width": 1})
     figure.update_xaxes(title=f"{scores.name} ({scores.unit})")
     figure.update_yaxes(title=f"{effects.name} ({effects.unit})")
     return frame(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, MARKERS, add_draws, frame, zero_line
+from mi_course.plots.style import COLOURS, GREY, MARKERS, add_draws, frame, zero_line
 from mi_course.results import ChoiceEffects, SteeringEffects, TriggerAlarms
 
 __all__ = ["plot_choice_effects", "plot_steering_effects", "plot_trigger_alarms"]
@@ -58,7 +58,7 @@ def plot_steering_effects(found: SteeringEffects, *, title: str | None = None) -
     """
     figure = go.Figure()
     coefficients = list(found.coefficients)
-    thin = {"mode": "lines", "line": {"color": "#bbbbbb", "width": 1}}
+    thin = {"mode": "lines", "line": {"color": GREY, "width": 1}}
     add_draws(figure, coefficients, found.random.tolist(), name="random directions", look=thin)
     figure.add_scatter(
         x=coefficients,

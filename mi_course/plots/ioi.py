@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, MARKERS, TRUTH, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, TRUTH, frame
 from mi_course.results import head_name
 from mi_course.results.ioi import CircuitTest, HeadClasses, Minimality
 
@@ -31,7 +31,7 @@ def plot_head_classes(classes: HeadClasses, *, title: str | None = None) -> go.F
         name="no class",
         showlegend=True,
         hovertext=[head_name(*head) for head in every],
-        marker={"size": 7, "color": "#dddddd"},
+        marker={"size": 7, "color": GREY},
     )
     filled = [(name, heads) for name, heads in classes.classes.items() if heads]
     for i, (name, heads) in enumerate(filled):

@@ -87,7 +87,6 @@ def plot_kl_by_layer(*readings: LensGrid | LensTrajectories, title: str | None =
             y=means,
             text=[f"{mean:.2f}" if mean > 0.005 * max(means) else "" for mean in means],
             textposition="bottom center" if i % 2 else "top center",
-            textfont={"color": COLOURS[i % len(COLOURS)]},
             cliponaxis=False,
             **_line(_name(each, readings), i) | {"mode": "lines+markers+text"},
         )

@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, MARKERS, add_draws, frame, visible, zero_line
+from mi_course.plots.style import COLOURS, GREY, MARKERS, add_draws, frame, visible, zero_line
 from mi_course.results import BestNeurons, ContextAblation, Fingerprint, LogitEffect
 from mi_course.results.neurons import neuron_name
 
@@ -30,7 +30,7 @@ def plot_best_neurons(best: BestNeurons, *, title: str | None = None) -> go.Figu
     order = best.f1.argsort(descending=True).tolist()
     names = [best.features[i] for i in order]
     figure = go.Figure()
-    small = {"mode": "markers", "marker": {"color": "#bbbbbb", "size": 5}}
+    small = {"mode": "markers", "marker": {"color": GREY, "size": 5}}
     draws = best.random_f1[order].T.tolist()
     add_draws(figure, names, draws, name="random neurons", look=small)
     figure.add_scatter(

@@ -8,7 +8,7 @@ import re
 import plotly.graph_objects as go
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, SIGNED, TRUTH, frame, visible, zero_line
+from mi_course.plots.style import COLOURS, GREY, SIGNED, TRUTH, frame, visible, zero_line
 from mi_course.results import AblationEffects, PatchGrid, PatchScatter
 
 __all__ = [
@@ -75,7 +75,7 @@ def plot_patch_intervals(grid: PatchGrid, k: int = 12, *, title: str | None = No
         hovertemplate="%{y}: %{x:.3f}<extra></extra>",
     )
     figure = go.Figure(bars)
-    figure.add_vline(x=grid.base, line={"color": "#999999", "width": 1, "dash": "dash"})
+    figure.add_vline(x=grid.base, line={"color": GREY, "width": 1, "dash": "dash"})
     figure.update_xaxes(title=f"{grid.metric} ({grid.unit}), interval over prompts")
     figure.update_yaxes(title="patched", type="category")
     return frame(
@@ -144,7 +144,7 @@ def plot_ablations(effects: AblationEffects, *, title: str | None = None) -> go.
     )
     zero_line(figure)
     whole = effects.clean.mean().item()
-    figure.add_hline(y=whole, line={"color": "#999999", "width": 1, "dash": "dash"})
+    figure.add_hline(y=whole, line={"color": GREY, "width": 1, "dash": "dash"})
     most = int(effects.change().abs().argmax())
     figure.update_xaxes(title=f"removed ({effects.mode} ablation)", type="category")
     figure.update_yaxes(title=f"{effects.metric} ({effects.unit})")

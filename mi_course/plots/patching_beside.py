@@ -15,7 +15,7 @@ from mi_course.plots.patching import (
     shown_name,
     tick,
 )
-from mi_course.plots.style import COLOURS, frame, visible
+from mi_course.plots.style import COLOURS, GREY, frame, visible
 from mi_course.results import PatchedPrompt, PatchGrid
 
 __all__ = ["plot_patch_comparison", "plot_patched_prompt"]
@@ -97,7 +97,7 @@ def _add_answers(figure: go.Figure, shown: PatchedPrompt) -> None:
     """Draw the likeliest tokens before and after, in the second column."""
     says = [visible(token) for token in shown.says][::-1]
     for name, probs, colour in (
-        ("before", shown.before, "#bbbbbb"),
+        ("before", shown.before, GREY),
         ("patched", shown.probs, COLOURS[0]),
     ):
         values = probs.flip(0).tolist()

@@ -2,12 +2,10 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, DASHES, MARKERS, frame, visible
+from mi_course.plots.style import COLOURS, DASHES, GREY, MARKERS, frame, visible
 from mi_course.results import PartEffects, ResidualNorms
 
 __all__ = ["plot_part_effects", "plot_residual_norms"]
-
-PALE = "#c8c8c8"
 
 
 def plot_residual_norms(norms: ResidualNorms, *, title: str | None = None) -> go.Figure:
@@ -27,7 +25,7 @@ def plot_residual_norms(norms: ResidualNorms, *, title: str | None = None) -> go
             x=points,
             y=column,
             mode="lines",
-            line={"color": PALE, "width": 1},
+            line={"color": GREY, "width": 1},
             hovertemplate=f"{visible(token)}, %{{x}}: %{{y:.1f}}<extra></extra>",
             showlegend=False,
         )

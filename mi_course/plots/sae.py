@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, MARKERS, TRUTH, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, TRUTH, frame
 from mi_course.results import (
     Interpretability,
     LabelScores,
@@ -31,7 +31,6 @@ SHARES = {
         scores.interpretability.top_and_random.mean().item()
     ),
 }
-GREY = "#999999"
 MEAN = {"color": GREY, "dash": "dot", "width": 2}
 # Long names to the left of the axis would push a title that starts at the axis out of the figure.
 LEFT = {"x": 0.015, "xref": "container"}

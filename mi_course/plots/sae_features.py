@@ -5,7 +5,7 @@ import itertools
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, frame, visible
+from mi_course.plots.style import COLOURS, GREY, frame, visible
 from mi_course.results import FeaturePage, LatentExample
 
 __all__ = ["plot_feature_page"]
@@ -15,7 +15,6 @@ PANEL = 200  # pixels for a panel of bars
 WIDTH = 880
 GAPS = 200  # between the three rows of panels, together
 LOUD = [[0.0, "#ffffff"], [1.0, "#4393c3"]]  # the darkest colour still carries black letters
-OTHER = "#bbbbbb"
 
 
 def plot_feature_page(page: FeaturePage, *, title: str | None = None) -> go.Figure:
@@ -127,7 +126,7 @@ def _add_activations(figure: go.Figure, page: FeaturePage) -> None:
     edges = found.edges.tolist()
     middle = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
     groups = {found.label: found.with_label, "without": found.counts - found.with_label}
-    for (name, counts), colour in zip(groups.items(), (COLOURS[0], OTHER), strict=True):
+    for (name, counts), colour in zip(groups.items(), (COLOURS[0], GREY), strict=True):
         figure.add_bar(
             x=middle,
             y=counts.tolist(),

@@ -3,12 +3,10 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, MARKERS, frame, visible
+from mi_course.plots.style import COLOURS, GREY, MARKERS, frame, visible
 from mi_course.results import LatentAblations, LatentSteering
 
 __all__ = ["plot_ablation_size", "plot_latent_ablation", "plot_latent_steering"]
-
-GREY = "#bbbbbb"
 
 
 def plot_latent_ablation(
@@ -140,7 +138,7 @@ def plot_latent_steering(found: LatentSteering, *, title: str | None = None) -> 
             row=1,
             col=col,
         )
-    figure.add_hline(y=found.untouched, line={"color": "#999999", "dash": "dot"}, row=1, col=1)
+    figure.add_hline(y=found.untouched, line={"color": GREY, "dash": "dot"}, row=1, col=1)
     amount = "amount added" if found.how == "added" else "value clamped to"
     figure.update_xaxes(title=f"{amount} (units of activation)")
     figure.update_yaxes(title=f"probability of {found.behaviour}", row=1, col=1)

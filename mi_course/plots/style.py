@@ -1,7 +1,8 @@
 """How every figure looks: one template, one list of colours, one place for the title.
 
-The colours are those of Okabe and Ito, told apart by people with any colour vision; each also
-comes with its own dash and marker, so that a print in grey still works.
+The colours are those of Okabe and Ito, told apart by people with any colour vision, with two made
+darker so that each stands out from white by 3 to 1; each also comes with its own dash and marker,
+so that a print in grey still works.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import plotly.graph_objects as go
 __all__ = [
     "COLOURS",
     "DASHES",
+    "GREY",
     "MARKERS",
     "PROBABILITY",
     "SIGNED",
@@ -24,19 +26,27 @@ __all__ = [
     "zero_line",
 ]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#704A00", "#2996FF", "#555555")
+GREY = "#8C8C8C"  # what lies behind: other draws, other tokens, a line to compare with
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
-SIGNED = "RdBu"  # red below zero, blue above; plots centre it on zero
-PROBABILITY = "Blues"
+# ColorBrewer's red-blue and blues without their darkest steps, so that black words stay readable.
+# Red is below zero and blue above: plots centre the first on zero.
+_RED_TO_BLUE = "214,96,77 244,165,130 253,219,199 247,247,247 209,229,240 146,197,222 67,147,195"
+_BLUES = "247,251,255 222,235,247 198,219,239 158,202,225 107,174,214 66,146,198"
+SIGNED, PROBABILITY = (
+    [[i / scale.count(" "), f"rgb({rgb})"] for i, rgb in enumerate(scale.split())]
+    for scale in (_RED_TO_BLUE, _BLUES)
+)
 TRUTH = {"color": "black", "dash": "dash", "width": 2}
 
 TITLE_SIZE = 16
 # A control character, such as a token of one byte may be, would make the whole picture invalid.
 SHOWN = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 SHOWN |= str.maketrans({" ": "\u00b7", "\n": "\u21b5", "\t": "\u21e5", "<": "&lt;", ">": "&gt;"})
-_AXIS = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": "#999999"}
+_AXIS = {"showgrid": True, "gridcolor": "#e6e6e6", "zeroline": False, "linecolor": GREY}
 TEMPLATE = go.layout.Template(
+    data={"heatmap": [{"textfont": {"color": "black"}}]},
     layout={
         "font": {"family": "Helvetica, Arial, sans-serif", "size": 13, "color": "#222222"},
         # From the figure's edge: beside a wide axis a title would have less room than it needs.
@@ -47,7 +57,7 @@ TEMPLATE = go.layout.Template(
         "xaxis": {**_AXIS, "automargin": True},
         "yaxis": {**_AXIS, "automargin": True},
         "legend": {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0, "xanchor": "left"},
-    }
+    },
 )
 
 
@@ -89,7 +99,7 @@ def frame(
 
 def zero_line(figure: go.Figure) -> None:
     """Draw the line at 0 from which changes are read."""
-    figure.add_hline(y=0, line={"color": "#999999", "width": 1})
+    figure.add_hline(y=0, line={"color": GREY, "width": 1})
 
 
 def curve_look(number: int, size: int = 9) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from math import ceil
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, MARKERS, SIGNED, TRUTH, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, SIGNED, TRUTH, frame
 from mi_course.results.superposition import FeatureGeometry, Plateaus
 
 __all__ = [
@@ -56,7 +56,7 @@ def plot_directions(
         at = {"row": panel // columns + 1, "col": panel % columns + 1}
         _arrows(figure, found.W[i].tolist(), chosen, legend=panel == 0, at=at)
         figure.add_shape(
-            type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": "#bbbbbb", "width": 1}, **at
+            type="circle", x0=-1, y0=-1, x1=1, y1=1, line={"color": GREY, "width": 1}, **at
         )
     plain = {"range": [-1.45, 1.45], "dtick": 1, "showgrid": False, "zeroline": True}
     figure.update_xaxes(**plain, constrain="domain")

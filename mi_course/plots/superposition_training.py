@@ -43,7 +43,7 @@ def plot_learning_dynamics(found: LearningDynamics, *, title: str | None = None)
         )
     for begin, end in found.jumps:
         figure.add_vrect(
-            x0=steps[begin], x1=steps[end], fillcolor="#56B4E9", opacity=0.18, line_width=0
+            x0=steps[begin], x1=steps[end], fillcolor=COLOURS[5], opacity=0.18, line_width=0
         )
     jumps = "jump that takes" if len(found.jumps) == 1 else "jumps that take"
     end = found.d_hidden / found.dimensionality.shape[1]

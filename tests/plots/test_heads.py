@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mi_course.plots import plot_effect_against_score, plot_head_pairs, plot_head_scores
+from mi_course.plots.style import PROBABILITY, SIGNED
 from mi_course.results import HeadPairs, HeadScores
 
 
@@ -22,13 +23,15 @@ def test_the_title_says_which_head_is_highest_unless_told_otherwise(scores):
 def test_probabilities_are_blue_from_zero_to_one(scores):
     (heat,) = plot_head_scores(scores).data
     assert (heat.zmin, heat.zmax) == (0, 1)
-    assert heat.colorscale[-1][1] == "rgb(8,48,107)"
+    assert [colour for _, colour in heat.colorscale] == [colour for _, colour in PROBABILITY]
 
 
 def test_signed_values_are_centred_with_blue_above_zero(effects):
     (heat,) = plot_head_scores(effects).data
     assert (heat.zmin, heat.zmid, heat.zmax) == (-2, 0, 2)
-    assert heat.colorscale[-1][1] == "rgb(5,48,97)"
+    assert [colour for _, colour in heat.colorscale] == [colour for _, colour in SIGNED]
+    red, _, blue = map(int, SIGNED[-1][1].removeprefix("rgb(").removesuffix(")").split(","))
+    assert blue > red
 
 
 def test_an_effect_of_zero_everywhere_still_has_a_colour_range():

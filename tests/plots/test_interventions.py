@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mi_course.plots import plot_choice_effects, plot_steering_effects, plot_trigger_alarms
+from mi_course.plots.style import GREY
 from mi_course.results import ChoiceEffects, SteeringEffects, TriggerAlarms
 
 
@@ -25,7 +26,7 @@ def test_random_directions_are_grey_and_the_title_compares():
         torch.tensor([-2.0, 5.0]), torch.tensor([[-2.0, -1.0], [-2.0, -3.5]]), (0.0, 1.0), 2
     )
     figure = plot_steering_effects(effects)
-    assert [trace.line.color for trace in figure.data[:2]] == ["#bbbbbb"] * 2
+    assert [trace.line.color for trace in figure.data[:2]] == [GREY] * 2
     assert tuple(figure.data[-1].y) == pytest.approx((-2.0, 5.0))
     assert "by +7.0 nats, random ones by at most 1.5" in words(figure)
 

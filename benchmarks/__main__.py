@@ -1,27 +1,54 @@
-"""Run every benchmark and collect its figures: `python -m benchmarks [NAME ...]`.
+"""Run every benchmark and write down its figures: `python -m benchmarks [NAME ...]`.
 
-Each script of this folder prints one JSON object per figure: `benchmark`, `ours`, `peer`, `ratio`
-(above 1 where we are better), `unit`, `peer_version`, `machine`. Out come `results.json` for
-machines and `RESULTS.md` for people.
+Each script of this folder prints figures (`_figure.py` says what one is). Out come `results.json`
+for machines, `runs.json` with how each script's last run ended, `RESULTS.md` for people, and the
+few lines that the README quotes. With names only the rows of these scripts are replaced. A script
+that does not come to its end keeps what it printed and the older rows beside it, and the page says
+why.
+
+    python -m benchmarks                        all of them
+    python -m benchmarks sae lens               these
+    python -m benchmarks --device cuda          on a GPU, those that can use one
+    python -m benchmarks --take FILE            figures that were printed on another machine
 """
 
+import argparse
+import datetime
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
+from dataclasses import asdict
 from pathlib import Path
 
+from benchmarks._figure import KEYS, ON_GPU
+from benchmarks._page import Figure, Run, headlines, page
+
 FOLDER = Path(__file__).parent
-KEYS = ("benchmark", "ours", "peer", "ratio", "unit", "peer_version", "machine")
-Figure = dict[str, object]
+ROOT = FOLDER.parent
+# These take --device.
+FOR_GPUS = ("acdc", "feature_viz", "lens", "patching", "probing", "sae", "superposition")
+LIMIT = 1800  # seconds for one script; on two quiet cores all of them take less than an hour
+QUOTED = ("<!-- from benchmarks/results.json by `make bench` -->\n", "<!-- end -->")
 
 
-def scripts(names: list[str]) -> list[Path]:
-    """Return the benchmark scripts, or those whose names were given."""
-    found = sorted(path for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
-    return [path for path in found if not names or path.stem in names]
+def scripts(names: list[str], device: str = "cpu") -> list[str]:
+    """Return the benchmarks, or those whose names were given.
+
+    Raises:
+        ValueError: there is none of a name.
+    """
+    found = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
+    if wrong := sorted({*names} - {*found}):
+        raise ValueError(f"expected names of benchmarks, got {wrong}, try {', '.join(found)}")
+    found = [name for name in found if name in FOR_GPUS] if device == "cuda" else found
+    return [name for name in found if not names or name in names]
 
 
-def figures(printed: str) -> list[Figure]:
+def figures(printed: str, script: str, date: str) -> list[Figure]:
     """Return the figures among the lines that a script printed.
 
     Raises:
@@ -31,40 +58,108 @@ def figures(printed: str) -> list[Figure]:
     for figure in found:
         if lacking := [key for key in KEYS if key not in figure]:
             raise ValueError(f"expected {', '.join(KEYS)}, got {figure} without {lacking}")
-    return found
+    return [figure | {"script": script, "date": date} for figure in found]
 
 
-def table(found: list[Figure]) -> str:
-    """Return the figures as a Markdown page, ratios above 1 where we are better."""
-    lines = ["# Benchmarks", "", "A ratio above 1 means that this course is better.", ""]
-    lines += ["| benchmark | ours | peer | ratio | unit | peer version | machine |"]
-    lines += ["|---|--:|--:|--:|---|---|---|"]
-    lines += [f"| {' | '.join(str(figure[key]) for key in KEYS)} |" for figure in found]
-    return "\n".join(lines) + "\n"
-
-
-def merged(old: list[Figure], new: list[Figure]) -> list[Figure]:
-    """Return old figures with new ones in their places, by name."""
-    by_name = {figure["benchmark"]: figure for figure in [*old, *new]}
-    return [by_name[name] for name in sorted(by_name)]
-
-
-def main(names: list[str]) -> None:
-    """Run the scripts and write what they measured."""
-    new: list[Figure] = []
-    for path in scripts(names):
-        print(f"== {path.stem}", flush=True)
-        done = subprocess.run(
-            [sys.executable, str(path)], stdout=subprocess.PIPE, text=True, check=True
+def run(script: str, device: str, limit: float) -> tuple[str, Run]:
+    """Run a script and show what it prints; return that, and how it ended."""
+    command = [sys.executable, "-m", f"benchmarks.{script}"]
+    command += ["--device", device] if script in FOR_GPUS else []
+    begun, date = time.monotonic(), datetime.date.today().isoformat()
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=printed,
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
+            start_new_session=True,
         )
-        print(done.stdout, end="", flush=True)
-        new += figures(done.stdout)
-    results = FOLDER / "results.json"
-    old = json.loads(results.read_text()) if names and results.exists() else []
-    found = merged(old, new)
+        try:
+            failed = process.wait(limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # scripts start others
+            failed = process.wait()
+        seconds = time.monotonic() - begun
+        printed.seek(0)
+        text = printed.read()
+    print(text, end="", flush=True)
+    return text, Run(date, round(seconds), note(text, failed, seconds, limit))
+
+
+def note(printed: str, failed: int, seconds: float, limit: float) -> str:
+    """Return what is missing after a run and why, or nothing."""
+    if failed and seconds >= limit:
+        return f"Stopped after {limit:.0f} s, before its end; rows may be of an earlier run."
+    if failed:
+        return f"Failed with exit status {failed}; rows may be of an earlier run."
+    missing = [line for line in printed.splitlines() if line.startswith("not run: ")]
+    return f"{'; '.join(missing)}. Such rows are of an earlier run, if any." if missing else ""
+
+
+def merged(old: list[Figure], new: list[Figure], *, whole: dict[str, bool]) -> list[Figure]:
+    """Return old figures with new ones in their places.
+
+    Args:
+        old: from earlier runs.
+        new: from this one.
+        whole: script -> whether it came to its end, so that what it no longer prints goes.
+    """
+    on_gpu = {str(figure["benchmark"]).endswith(ON_GPU) for figure in new}
+    stay = [
+        figure
+        for figure in old
+        if not whole.get(str(figure["script"]))
+        or str(figure["benchmark"]).endswith(ON_GPU) not in on_gpu
+    ]
+    by_name = {figure["benchmark"]: figure for figure in [*stay, *new]}
+    return sorted(by_name.values(), key=lambda figure: (figure["script"], figure["benchmark"]))
+
+
+def quoted(readme: str, figures: list[Figure]) -> str:
+    """Return the README with what it quotes renewed; as it was where it quotes nothing."""
+    before, start, rest = readme.partition(QUOTED[0])
+    _, end, after = rest.partition(QUOTED[1])
+    return before + start + headlines(figures) + end + after if end else readme
+
+
+def write(new: list[Figure], runs: dict[str, Run]) -> None:
+    """Write down all figures after some scripts have run."""
+    results, ran, readme = FOLDER / "results.json", FOLDER / "runs.json", ROOT / "README.md"
+    old = json.loads(results.read_text()) if results.exists() else []
+    before = json.loads(ran.read_text()) if ran.exists() else {}
+    found = merged(old, new, whole={script: not run.note for script, run in runs.items()})
+    every = before | {script: asdict(run) for script, run in runs.items()}
     results.write_text(json.dumps(found, indent=1) + "\n")
-    (FOLDER / "RESULTS.md").write_text(table(found))
+    ran.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")
+    told = {script: Run(**each) for script, each in every.items()}
+    (FOLDER / "RESULTS.md").write_text(page(found, told), encoding="utf-8")
+    readme.write_text(quoted(readme.read_text(encoding="utf-8"), found), encoding="utf-8")
+
+
+def take(file: Path) -> None:
+    """Take in what scripts printed on another machine, under lines `== NAME`."""
+    date = datetime.date.fromtimestamp(file.stat().st_mtime).isoformat()
+    for part in file.read_text(encoding="utf-8").split("== ")[1:]:
+        script, _, printed = part.partition("\n")
+        write(figures(printed, script.strip(), date), {})
+
+
+def main() -> None:
+    """Run the scripts and write what they measured, after each of them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--limit", type=float, default=LIMIT, help="seconds for one script")
+    parser.add_argument("--take", type=Path, help="what another machine printed")
+    asked = parser.parse_args()
+    if asked.take:
+        take(asked.take)
+    for script in [] if asked.take else scripts(asked.names, asked.device):
+        print(f"== {script}", flush=True)
+        printed, ended = run(script, asked.device, asked.limit)
+        runs = {script: ended} if asked.device == "cpu" else {}
+        write(figures(printed, script, ended.date), runs)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -4,20 +4,17 @@ The peers (Lucent, captum's optim, Horama) optimise one picture in one loop: eac
 several operations one after the other, runs the whole network, and computes gradients of the
 weights, too. We write such a loop with the same parametrisation, objective and amounts of movement,
 so that only the way of working differs. Lucent also enlarges every picture to 224 pixels unless it
-is told not to; that is a line of its own. Both run in the same process, one after the other, on one
-thread, and CPU time counts, the best of several rounds; on a GPU (`feature_viz.py cuda`) wall time.
+is told not to; that is a line of its own. Both run in the same process, in turn, and the best of
+several rounds counts.
 """
 
-import json
-import platform
-import sys
-import time
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
+from benchmarks._figure import asked_device, clock_of, fastest, report, threads_of
 from mi_course.methods.feature_viz import Fourier, Recipe, Robustness, render_channels
 from mi_course.models.cnn import ShapesCNN
 from mi_course.models.vision import VisionModel, load_vision, shapes_model
@@ -26,21 +23,7 @@ MOVES = Robustness()
 SIZES, LAYERS = (64, 128), ("conv1", "conv3", "conv5")
 STEPS, ROUNDS, LONE_STEPS = 8, 3, 24
 ENLARGED = 224  # pixels, Lucent's default
-
-
-def report(name: str, ours: float, peer: float, peer_version: str, device: str) -> None:
-    """Print one line; rates, so more is better."""
-    line = {
-        "benchmark": f"feature_viz/{name}",
-        "ours": round(ours, 1),
-        "peer": round(peer, 1),
-        "ratio": round(ours / peer, 2),
-        "unit": f"channel-steps per {'second' if device == 'cuda' else 'CPU second, one thread'}",
-        "peer_version": peer_version,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}"
-        f", {device}",
-    }
-    print(json.dumps(line), flush=True)
+TARGET = 5.0  # times a peer's rate
 
 
 def network(device: str) -> VisionModel:
@@ -96,35 +79,35 @@ def one_at_a_time(
     return run
 
 
-def fastest(run: Callable[[], object], device: str) -> float:
-    """Return the seconds of the fastest of several rounds; a first one makes room."""
-    clock = time.perf_counter if device == "cuda" else time.process_time
-    taken = []
-    for _ in range(1 + ROUNDS):
-        begun = clock()
-        run()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        taken.append(clock() - begun)
-    return min(taken[1:])
-
-
 def measure(model: VisionModel, layer: str, size: int, device: str) -> None:
     """Report one layer at one size."""
     recipe = Recipe(steps=STEPS, size=size, redirect=0, robustness=MOVES)
-    seconds = fastest(lambda: render_channels(model, layer, recipe=recipe), device)
-    ours = STEPS * model.channels(layer) / seconds
+    ours = {"ours": lambda: render_channels(model, layer, recipe=recipe)}
     version = f"torch {torch.__version__}, one picture at a time"
-    ways = {"": (None, version), "/enlarged": (ENLARGED, f"{version}, enlarged to {ENLARGED}")}
-    for suffix, (enlarge, told) in ways.items():
-        steps = LONE_STEPS // (4 if enlarge else 1)
-        peer = steps / fastest(one_at_a_time(model, layer, 0, size, steps, enlarge), device)
-        report(f"{layer}_{size}{suffix}", ours, peer, told, device)
+    steps = {"": LONE_STEPS, "/enlarged": LONE_STEPS // 4}
+    theirs = {
+        suffix: one_at_a_time(model, layer, 0, size, each, ENLARGED if suffix else None)
+        for suffix, each in steps.items()
+    }
+    taken = fastest(ours | theirs, ROUNDS, device)
+    rate = STEPS * model.channels(layer) / taken["ours"]
+    unit = f"channel-steps per {clock_of(device)}{threads_of(device)}"
+    for suffix, each in steps.items():
+        report(
+            f"feature_viz/{layer}_{size}{suffix}",
+            rate,
+            each / taken[suffix],
+            unit,
+            version + (f", enlarged to {ENLARGED}" if suffix else ""),
+            device=device,
+            more_is_better=True,
+            target=None if suffix else TARGET,
+        )
 
 
-def main(device: str) -> None:
+def main() -> None:
     """Print all figures."""
-    torch.set_num_threads(1)
+    device = asked_device()
     model = network(device)
     for size in SIZES:
         for layer in LAYERS:
@@ -132,4 +115,4 @@ def main(device: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if sys.argv[1:] else "cpu")
+    main()

@@ -1,19 +1,17 @@
 """This grader against `nbgrader autograde` on the same class: speed, memory, and the points.
 
 A class hands in chapter 06: most answers are right in their own words, some are slips, some are
-not written. Both graders get the same files on two cores, one after the other. Three figures:
-submissions a minute, everything included; the memory of the whole process tree at its highest,
+not written. Both graders get the same files on two cores, one after the other. Four figures:
+submissions a minute, everything included; the CPU seconds of all processes for each submission,
+which other work on the machine hardly changes; the memory of the whole process tree at its highest,
 pages that processes share counted once; and what a submission costs on one job besides the
 students' own functions, once a sandbox is warm: the time from the first record of a class of
 solutions to the end of the run, pages and gradebook included, less what the functions took.
-
-    python benchmarks/grading.py [NOTEBOOKS]
 """
 
-import json
 import os
-import platform
 import random
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -26,13 +24,15 @@ from pathlib import Path
 import nbformat
 import psutil
 
+from benchmarks._figure import not_run, report
 from mi_course.grading import records
 
 ROOT = Path(__file__).parents[1]
 OURS = Path(sys.executable).with_name("mi-course")
 NBGRADER = ROOT / ".venv-nbgrader" / "bin" / "nbgrader"
 READY = "make .venv-nbgrader/.ready"
-CHAPTER, NOTEBOOKS, CORES = "06", 20, 2
+CHAPTER, NOTEBOOKS, CORES = "06", 10, 2
+TARGET = 15.0  # times nbgrader's submissions a minute
 WARM_TARGET = 0.5  # seconds a submission besides the students' own functions
 SAMPLES = 0.5  # seconds between two looks at the memory
 
@@ -63,10 +63,12 @@ class Run:
     Args:
         seconds: wall clock.
         peak: bytes of memory of all its processes together.
+        cpu: seconds of all its processes together.
     """
 
     seconds: float
     peak: int
+    cpu: float
 
 
 def solutions(chapter: str) -> dict[str, str]:
@@ -164,7 +166,7 @@ def measured(command: list[str], folder: Path) -> Run:
         RuntimeError: it failed; the text is the end of what it printed.
     """
     search = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
-    start, peak = time.perf_counter(), 0
+    start, peak, before = time.perf_counter(), 0, _cpu_of_children()
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(
             command,
@@ -179,7 +181,13 @@ def measured(command: list[str], folder: Path) -> Run:
         printed.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}\n{printed.read()[-2000:]}")
-    return Run(seconds, peak)
+    return Run(seconds, peak, _cpu_of_children() - before)
+
+
+def _cpu_of_children() -> float:
+    """Return the CPU seconds of all processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _still_runs(process: subprocess.Popen[str]) -> bool:
@@ -227,22 +235,6 @@ def warm_seconds(folder: Path, notebooks: int) -> float:
     return (end - first - own) / len(rest)
 
 
-def report(name: str, ours: float, peer: float, unit: str, peer_version: str) -> None:
-    """Print one figure; the ratio is of minutes' work where more is better."""
-    more = unit.startswith("submissions")
-    line = {
-        "benchmark": f"grading/{name}",
-        "ours": round(ours, 3),
-        "peer": round(peer, 3),
-        "ratio": round(ours / peer if more else peer / ours, 2),
-        "unit": unit,
-        "peer_version": peer_version,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}, "
-        f"{len(os.sched_getaffinity(0))} cores",
-    }
-    print(json.dumps(line), flush=True)
-
-
 def compare(folder: Path, notebooks: int) -> None:
     """Grade one class with both graders and print what that took."""
     for student in range(notebooks):
@@ -256,23 +248,29 @@ def compare(folder: Path, notebooks: int) -> None:
     same = sum(points == _checks(theirs[student]) for student, points in mine.items())
     print(f"the points of every exercise agree for {same} of {notebooks} students", flush=True)
     version = "nbgrader " + next(NBGRADER.parents[1].rglob("nbgrader-*.dist-info")).stem[9:]
+    unit = f"submissions a minute, chapter 06, {notebooks} in the class, {CORES} cores"
     rates = [60 * notebooks / run.seconds for run in (ours, peer)]
-    report("submissions_per_minute", *rates, "submissions a minute, chapter 06", version)
-    report("peak_memory", ours.peak / 2**30, peer.peak / 2**30, "GiB at the highest", version)
+    name = "grading/submissions_per_minute"
+    report(name, *rates, unit, version, more_is_better=True, target=TARGET)
+    unit = "CPU seconds a submission, all processes"
+    cpu = [run.cpu / notebooks for run in (ours, peer)]
+    report("grading/cpu_seconds_per_submission", *cpu, unit, version)
+    peaks = [run.peak / 2**30 for run in (ours, peer)]
+    report("grading/peak_memory", *peaks, "GiB at the highest", version)
 
 
 def main(notebooks: int = NOTEBOOKS) -> None:
     """Print all figures, or why there are none."""
     if not NBGRADER.exists():
-        print(f"skipped: nbgrader is not installed here, `{READY}` installs it")
+        not_run(f"nbgrader is not installed here, `{READY}` installs it")
         return
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     with tempfile.TemporaryDirectory(prefix="grading-") as place:
         compare(Path(place) / "class", notebooks)
         warm = warm_seconds(Path(place) / "solutions", 1 + notebooks)
     unit = "seconds a warm submission, besides the answers' own"
-    report("warm_seconds", warm, WARM_TARGET, unit, "the target")
+    report("grading/warm_seconds", warm, WARM_TARGET, unit, "what was asked for", target=1)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

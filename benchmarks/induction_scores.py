@@ -7,9 +7,6 @@ with LayerNorm folded in and a random baseline, which is computed once and remem
 """
 
 import itertools
-import json
-import platform
-import time
 from collections.abc import Callable
 from importlib.metadata import version
 
@@ -18,6 +15,7 @@ from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.head_detector import detect_head
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks._figure import fastest, report
 from mi_course.methods import induction
 from mi_course.models.tokenizer import load_tokenizer
 from mi_course.worlds.town.corpus import stream
@@ -48,29 +46,11 @@ def model_and_texts() -> tuple[TransformerBridge, list[str]]:
     return model, list(itertools.islice(same, TEXTS))
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the smallest CPU time of a few runs, the first of which warms up."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
-def report(name: str, ours: Callable[[], object], peer: Callable[[], object]) -> None:
-    """Measure both in turn and print one line."""
-    mine, theirs = seconds(ours), seconds(peer)
-    line = {
-        "benchmark": f"induction/{name}",
-        "ours": round(mine, 4),
-        "peer": round(theirs, 4),
-        "ratio": round(theirs / mine, 2),
-        "unit": "CPU seconds, one thread",
-        "peer_version": f"transformer_lens {version('transformer_lens')}",
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
+def compare(name: str, ours: Callable[[], object], peer: Callable[[], object]) -> None:
+    """Measure both in turn and print one figure; the first turn warms up."""
+    taken = fastest({"ours": ours, "peer": peer}, REPEATS)
+    tool = f"transformer_lens {version('transformer_lens')}"
+    report(f"induction/{name}", taken["ours"], taken["peer"], "CPU seconds, one thread", tool)
 
 
 @torch.no_grad()
@@ -79,12 +59,12 @@ def main() -> None:
     torch.set_num_threads(1)
     model, texts = model_and_texts()
     tokens = model.to_tokens(texts)
-    report(
+    compare(
         "prefix_matching_24x64",
         lambda: induction.prefix_matching_scores(model, tokens, batch_size=TEXTS),
         lambda: detect_head(model, texts, "induction_head"),
     )
-    report(
+    compare(
         "k_composition",
         lambda: induction.composition_scores(induction.circuit_weights(model), "K"),
         lambda: model.all_composition_scores("K"),

@@ -1,4 +1,4 @@
-"""Lenses against the usual ways, in CPU seconds, megabytes and nats.
+"""Lenses against the usual ways, in seconds, megabytes and nats.
 
 On `town`, with text that the lens was not trained on:
 
@@ -12,11 +12,9 @@ On `town`, with text that the lens was not trained on:
    heads stacked, and the part of the answer read from each.
 """
 
-import json
-import platform
+import resource
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -27,6 +25,7 @@ from torch import Tensor
 from transformer_lens.config import TransformerBridgeConfig
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks._figure import asked_device, clock_of, fastest, now, report, seconds, threads_of
 from mi_course.methods.lens import (
     Translators,
     direct_logit_attribution,
@@ -51,30 +50,6 @@ D_VOCAB, N_POS = 50_257, 256
 REPEATS = 3
 
 
-def report(name: str, ours: float, peer: float, unit: str, peer_version: str) -> None:
-    """Print one line; less is better for both."""
-    line = {
-        "benchmark": f"lens/{name}",
-        "ours": round(ours, 4),
-        "peer": round(peer, 4),
-        "ratio": round(peer / ours, 2) if ours else None,
-        "unit": unit,
-        "peer_version": peer_version,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
-
-
-def seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    """Return the smallest CPU time of a few runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
 def package_schedule(
     model: TransformerBridge, tokens: Tensor, steps: int, positions: int
 ) -> Translators:
@@ -82,8 +57,8 @@ def package_schedule(
     _, read, final = stream(model, tokens, batch_size=16)
     read, final = read[:-1].flatten(1, 2), final.flatten(0, 1)
     n_points, _, width = read.shape
-    A = torch.zeros(n_points, width, width, requires_grad=True)
-    b = torch.zeros(n_points, width, requires_grad=True)
+    A = torch.zeros(n_points, width, width, device=read.device, requires_grad=True)
+    b = torch.zeros(n_points, width, device=read.device, requires_grad=True)
     optimiser = torch.optim.SGD([A, b], lr=1.0, momentum=0.9, nesterov=True)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: 1 - step / steps)
     generator = torch.Generator().manual_seed(0)
@@ -103,36 +78,38 @@ def divergence(model: TransformerBridge, held_back: Tensor, lens: Translators) -
     return read.kl_to_final[:-1].mean().item()
 
 
-def timed(work: Callable[[], Translators]) -> tuple[float, Translators]:
-    """Return CPU seconds and what was trained."""
-    start = time.process_time()
+def timed(work: Callable[[], Translators], device: str) -> tuple[float, Translators]:
+    """Return seconds and what was trained."""
+    start = now(device)
     trained = work()
-    return time.process_time() - start, trained
+    return now(device) - start, trained
 
 
-def training(peer_steps: int, positions: int) -> None:
+def training(peer_steps: int, positions: int, device: str) -> None:
     """Divergence in equal time, and time to equal divergence."""
-    model = load("town", device="cpu")
-    tokens = rows_of_text(model, "lens/benchmark", ROWS, LENGTH)
-    held_back = rows_of_text(model, "lens/benchmark/held back", 8, LENGTH)
-    name = "tuned-lens 0.2.0's objective and schedule, written again"
-    allowed, theirs = timed(lambda: package_schedule(model, tokens, peer_steps, positions))
+    model = load("town", device=device)
+    tokens = rows_of_text(model, "lens/benchmark", ROWS, LENGTH).to(device)
+    held_back = rows_of_text(model, "lens/benchmark/held back", 8, LENGTH).to(device)
+    allowed, theirs = timed(lambda: package_schedule(model, tokens, peer_steps, positions), device)
     reached = divergence(model, held_back, theirs)
     equal, within = None, (0.0, float("inf"))
     for steps in STEPS[peer_steps, positions]:
-        used, mine = timed(partial(train_translators, model, tokens, steps=steps))
+        used, mine = timed(partial(train_translators, model, tokens, steps=steps), device)
         found = divergence(model, held_back, mine)
         equal = used if equal is None and found <= reached else equal
         within = (used, found) if used <= 1.02 * allowed else within
-    unit = f"nats of KL on new text in {allowed:.1f} CPU seconds, one thread (ours {within[0]:.1f})"
-    report(f"tuned_lens_{peer_steps}x{positions}/equal_time", within[1], reached, unit, name)
-    unit = f"CPU seconds to {reached:.2f} nats of KL on new text, one thread"
-    report(
-        f"tuned_lens_{peer_steps}x{positions}/equal_kl", equal or float("inf"), allowed, unit, name
-    )
+    name = f"lens/tuned_lens_{peer_steps}x{positions}"
+    how = f"{clock_of(device)}s{threads_of(device)}"
+    more = {"peer_version": "tuned-lens 0.2.0's objective and schedule", "device": device}
+    if within[0]:
+        unit = f"nats of KL on new text in {allowed:.2g} {how} (ours {within[0]:.2g})"
+        report(f"{name}/equal_time", within[1], reached, unit, **more)
+    unit = f"{how} to {reached:.2f} nats of KL on new text"
+    unit += "" if equal else f"; ours reached {found:.2f} in {used:.2g}"
+    report(f"{name}/equal_kl", equal, allowed, unit, **more)
 
 
-def wide_model() -> tuple[TransformerBridge, Tensor]:
+def wide_model(device: str) -> tuple[TransformerBridge, Tensor]:
     """Return a bridge with GPT-2's vocabulary and twelve narrow layers, and a text."""
     config = TransformerBridgeConfig(
         d_model=64,
@@ -146,9 +123,10 @@ def wide_model() -> tuple[TransformerBridge, Tensor]:
         positional_embedding_type="rotary",
         seed=0,
     )
-    model = TransformerBridge.boot_native(config, tokenizer=load_tokenizer()).eval()
+    model = TransformerBridge.boot_native(config, tokenizer=load_tokenizer()).eval().to(device)
     model.tokenizer = None  # ids are words here
-    return model, torch.randint(D_VOCAB, (1, N_POS), generator=torch.Generator().manual_seed(0))
+    tokens = torch.randint(D_VOCAB, (1, N_POS), generator=torch.Generator().manual_seed(0))
+    return model, tokens.to(device)
 
 
 @torch.no_grad()
@@ -185,30 +163,35 @@ def one_by_one(model: TransformerBridge, tokens: Tensor) -> list[tuple[Tensor, .
 WAYS = {"ours": logit_lens, "at_once": all_at_once, "one_by_one": one_by_one}
 
 
-def measured(way: str) -> None:
-    """Print CPU seconds and the largest size of this process in megabytes."""
-    import resource
-
+def measured(way: str, device: str) -> None:
+    """Print seconds, and the largest size of this process or of the GPU in megabytes."""
     torch.set_num_threads(1)
-    model, tokens = wide_model()
+    model, tokens = wide_model(device)
     model(tokens[:, :8])
-    taken = seconds(lambda: WAYS[way](model, tokens), repeats=1)
-    print(taken, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+    if device == "cuda":
+        WAYS[way](model, tokens)  # loads kernels
+        torch.cuda.reset_peak_memory_stats()
+    taken = seconds(lambda: WAYS[way](model, tokens), device)
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(taken, held if device == "cpu" else torch.cuda.max_memory_allocated() / 1e6)
 
 
-def grid() -> None:
+def grid(device: str) -> None:
     """Time and memory of the grid."""
     found = {}
     for way in WAYS:
-        command = [sys.executable, __file__, way]
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        command = [sys.executable, "-m", "benchmarks.lens", way, device]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
         found[way] = [float(word) for word in done.stdout.split()[-2:]]
-    shape = f"13 points x {N_POS} positions x {D_VOCAB} tokens"
-    unit = f"CPU seconds, one thread, {shape}"
+    shape = f"13 points x {N_POS} positions x {D_VOCAB} tokens{threads_of(device)}"
+    unit = f"{clock_of(device)}s, {shape}"
     for peer, name in (("at_once", "all logits at once"), ("one_by_one", "one reading at a time")):
-        report(f"grid_time/{peer}", found["ours"][0], found[peer][0], unit, name)
-    unit = f"megabytes of the whole process at most, {shape}"
-    report("grid_memory/at_once", found["ours"][1], found["at_once"][1], unit, "all logits at once")
+        report(
+            f"lens/grid_time/{peer}", found["ours"][0], found[peer][0], unit, name, device=device
+        )
+    unit = f"megabytes of {'the process' if device == 'cpu' else 'the GPU'} at most, {shape}"
+    memory = (found["ours"][1], found["at_once"][1])
+    report("lens/grid_memory/at_once", *memory, unit, "all logits at once", device=device)
 
 
 @torch.no_grad()
@@ -225,33 +208,37 @@ def cached_attribution(
     return (parts * direction).sum(dim=-1)
 
 
-def attribution() -> None:
+def attribution(device: str) -> None:
     """Time of direct logit attribution on IOI prompts."""
-    model = load("town", device="cpu")
+    model = load("town", device=device)
     pairs = ioi(model.tokenizer, 300, 0).pairs
     length = Counter(len(pair.clean_tokens) for pair in pairs).most_common(1)[0][0]
     pairs = [pair for pair in pairs if len(pair.clean_tokens) == length]
-    tokens = torch.tensor(batch(pairs))
-    answers = torch.tensor([pair.answers[0] for pair in pairs])
-    rivals = torch.tensor([pair.wrongs[0] for pair in pairs])
+    tokens = torch.tensor(batch(pairs), device=device)
+    answers = torch.tensor([pair.answers[0] for pair in pairs], device=device)
+    rivals = torch.tensor([pair.wrongs[0] for pair in pairs], device=device)
     given = (model, tokens, answers, rivals)
     heads = direct_logit_attribution(*given).heads().flatten()
     theirs = cached_attribution(*given).mean(dim=1)[: len(heads)]
     torch.testing.assert_close(heads, theirs, atol=1e-3, rtol=1e-3)
-    ours = seconds(lambda: direct_logit_attribution(*given))
-    peer = seconds(lambda: cached_attribution(*given))
-    unit = f"CPU seconds for {len(pairs)} prompts, one thread"
-    report("attribution", ours, peer, unit, f"transformer_lens {version('transformer_lens')}")
+    ways = {
+        "ours": lambda: direct_logit_attribution(*given),
+        "peer": lambda: cached_attribution(*given),
+    }
+    taken = fastest(ways, REPEATS, device)
+    unit = f"{clock_of(device)}s for {len(pairs)} prompts{threads_of(device)}"
+    tool = f"transformer_lens {version('transformer_lens')}"
+    report("lens/attribution", taken["ours"], taken["peer"], unit, tool, device=device)
 
 
 def main() -> None:
     """Print all figures."""
-    torch.set_num_threads(1)
-    attribution()
-    grid()
+    device = asked_device()
+    attribution(device)
+    grid(device)
     for steps, positions in STEPS:
-        training(steps, positions)
+        training(steps, positions, device)
 
 
 if __name__ == "__main__":
-    measured(sys.argv[1]) if sys.argv[1:] else main()
+    measured(*sys.argv[1:]) if sys.argv[1:2] and sys.argv[1] in WAYS else main()

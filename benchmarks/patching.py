@@ -1,4 +1,4 @@
-"""Sweeps of patches against `transformer_lens.patching`, in CPU seconds and megabytes.
+"""Sweeps of patches against `transformer_lens.patching`, in seconds and megabytes.
 
 The same bridge, the same prompts, the same metric, and the same numbers: the largest difference
 between both grids is printed first. Every measurement has a process of its own.
@@ -12,13 +12,10 @@ Ours includes reading the weights out of the bridge, both runs, and the interval
 peer's includes the cache of the clean run.
 """
 
-import json
-import platform
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,6 +24,7 @@ from torch import Tensor
 from transformer_lens import patching
 from transformer_lens.model_bridge import TransformerBridge
 
+from benchmarks._figure import asked_device, clock_of, now, report, threads_of
 from mi_course.methods.patching import patch_by_position, patch_heads
 from mi_course.models import load
 from mi_course.models.tokenizer import load_tokenizer
@@ -36,16 +34,17 @@ from mi_course.worlds.tasks.prompts import batch
 N_PROMPTS, N_POS = 8, 16
 REPEATS = {"gpt2s": 1, "town": 3}
 CLOSE = 1e-4
+TARGET = 4.0  # times faster
 
 
-def gpt2s() -> tuple[TransformerBridge, tuple[PromptPair, ...]]:
+def gpt2s(device: str) -> tuple[TransformerBridge, tuple[PromptPair, ...]]:
     """Return a bridge of GPT-2 small's size with random weights, and random prompts."""
     from transformers import GPT2Config, GPT2LMHeadModel
 
     torch.manual_seed(0)
     network = GPT2LMHeadModel(GPT2Config())
     bridge = TransformerBridge.boot_transformers(
-        "gpt2", hf_model=network, tokenizer=load_tokenizer()
+        "gpt2", hf_model=network.to(device), tokenizer=load_tokenizer(), device=device
     ).eval()
     bridge.tokenizer = None  # ids are words here
     generator = torch.Generator().manual_seed(0)
@@ -59,9 +58,9 @@ def gpt2s() -> tuple[TransformerBridge, tuple[PromptPair, ...]]:
     return bridge, pairs
 
 
-def town() -> tuple[TransformerBridge, tuple[PromptPair, ...]]:
+def town(device: str) -> tuple[TransformerBridge, tuple[PromptPair, ...]]:
     """Return `town` and IOI pairs of its most frequent template."""
-    bridge = load("town", device="cpu")
+    bridge = load("town", device=device)
     groups = ioi(bridge.tokenizer, 120, 0).groups()
     return bridge, max(groups.values(), key=len)[:N_PROMPTS]
 
@@ -77,9 +76,12 @@ def ours(sweep: str, model: TransformerBridge, pairs: tuple[PromptPair, ...]) ->
 @torch.no_grad()
 def peer(sweep: str, model: TransformerBridge, pairs: tuple[PromptPair, ...]) -> Tensor:
     """Return normalised effects by TransformerLens."""
-    clean, corrupted = (torch.tensor(batch(pairs, corrupted=side)) for side in (False, True))
-    rows = torch.arange(len(pairs))
-    right, wrong = torch.tensor([(p.answers[0], p.wrongs[0]) for p in pairs]).T
+    device = model.W_E.device
+    clean, corrupted = (
+        torch.tensor(batch(pairs, corrupted=side), device=device) for side in (False, True)
+    )
+    rows = torch.arange(len(pairs), device=device)
+    right, wrong = torch.tensor([(p.answers[0], p.wrongs[0]) for p in pairs], device=device).T
 
     def difference(logits: Tensor) -> Tensor:
         return (logits[rows, -1, right] - logits[rows, -1, wrong]).mean()
@@ -96,63 +98,57 @@ def peer(sweep: str, model: TransformerBridge, pairs: tuple[PromptPair, ...]) ->
 WAYS = {"ours": ours, "peer": peer}
 
 
-def measured(way: str, sweep: str, name: str, file: str) -> None:
-    """Save the effects; print CPU seconds, and this process's largest size in megabytes."""
+def measured(way: str, sweep: str, name: str, file: str, device: str) -> None:
+    """Save the effects; print seconds, and the largest size in megabytes."""
     torch.set_num_threads(1)
-    model, pairs = MODELS[name]()
+    model, pairs = MODELS[name](device)
     with torch.no_grad():
-        model(torch.tensor(batch(pairs))[:1])
+        model(torch.tensor(batch(pairs), device=device)[:1])
     times = []
-    for _ in range(REPEATS[name]):
-        start = time.process_time()
+    for _ in range(REPEATS[name] if device == "cpu" else 3):
+        start = now(device)
         found = WAYS[way](sweep, model, pairs)
-        times.append(time.process_time() - start)
-    torch.save(found, file)
-    print(min(times), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000)
+        times.append(now(device) - start)
+    torch.save(found.cpu(), file)
+    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    print(min(times), held if device == "cpu" else torch.cuda.max_memory_allocated() / 1e6)
 
 
-def in_process(way: str, sweep: str, name: str, folder: str) -> tuple[float, float, Tensor]:
-    """Return CPU seconds, megabytes and effects of one measurement."""
+def in_process(
+    way: str, sweep: str, name: str, folder: str, device: str
+) -> tuple[float, float, Tensor]:
+    """Return seconds, megabytes and effects of one measurement."""
     file = str(Path(folder, f"{way}.pt"))
-    command = [sys.executable, __file__, way, sweep, name, file]
+    command = [sys.executable, "-m", "benchmarks.patching", way, sweep, name, file, device]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, megabytes = map(float, done.stdout.split()[-2:])
     return seconds, megabytes, torch.load(file)
 
 
-def report(name: str, ours: float, peer: float, unit: str) -> None:
-    """Print one line; less is better for both."""
-    line = {
-        "benchmark": f"patching/{name}",
-        "ours": round(ours, 4),
-        "peer": round(peer, 4),
-        "ratio": round(peer / ours, 2) if ours else None,
-        "unit": unit,
-        "peer_version": f"transformer_lens {version('transformer_lens')}",
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
-
-
-def compare(sweep: str, name: str) -> None:
+def compare(sweep: str, name: str, device: str) -> None:
     """Print time and memory of one sweep, and how far both grids are apart."""
     with tempfile.TemporaryDirectory() as folder:
-        mine, theirs = (in_process(way, sweep, name, folder) for way in WAYS)
+        mine, theirs = (in_process(way, sweep, name, folder, device) for way in WAYS)
     apart = (mine[2] - theirs[2]).abs().max().item()
     print(f"{sweep} on {name}: grids of {tuple(mine[2].shape)} differ by {apart:.1e} at most")
     if not apart <= CLOSE:
         raise SystemExit(f"expected the same effects within {CLOSE}, got {apart:.1e}")
-    places = f"{mine[2].numel()} places in {N_PROMPTS} prompts, one thread"
-    report(f"{sweep}_{name}", mine[0], theirs[0], f"CPU seconds, {places}")
-    report(f"{sweep}_{name}_memory", mine[1], theirs[1], f"megabytes of the process, {places}")
+    places = f"{mine[2].numel()} places in {N_PROMPTS} prompts{threads_of(device)}"
+    unit = f"{clock_of(device)}s, {places}"
+    more = {"peer_version": f"transformer_lens {version('transformer_lens')}", "device": device}
+    figure = f"patching/{sweep}_{name}"
+    report(figure, mine[0], theirs[0], unit, target=TARGET, **more)
+    unit = f"megabytes of {'the process' if device == 'cpu' else 'the GPU'}, {places}"
+    report(f"{figure}_memory", mine[1], theirs[1], unit, **more)
 
 
 def main() -> None:
     """Print all figures."""
+    device = asked_device()
     for name in MODELS:
         for sweep in ("resid_pre", "heads"):
-            compare(sweep, name)
+            compare(sweep, name, device)
 
 
 if __name__ == "__main__":
-    measured(*sys.argv[1:]) if sys.argv[1:] else main()
+    measured(*sys.argv[1:]) if len(sys.argv) == 6 else main()

@@ -9,12 +9,8 @@ best. Last the table of methods on four collections of the town, beside the publ
 is of other models and texts.
 """
 
-import json
 import math
-import platform
-import time
 import warnings
-from collections.abc import Callable
 from importlib.metadata import version
 
 import torch
@@ -24,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
+from benchmarks._figure import now, report, seconds
 from mi_course.methods.probing.information import mutual_information
 from mi_course.methods.probing.optimal import optimal_sparse_probe
 from mi_course.methods.probing.subsets import examples, fit_subsets
@@ -32,6 +29,7 @@ from mi_course.models import load
 from mi_course.results.sparse_probing import PUBLISHED_F1, PUBLISHED_SECONDS
 
 LIMIT = 20.0  # seconds of one search
+UNIT = "CPU seconds, one thread"
 SAMPLE = 64  # of the peer's fits; all of them would take minutes
 
 
@@ -50,33 +48,11 @@ def problem(
     return x, torch.rand(n, generator=generator) < (x @ weight).sigmoid()
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of a run."""
-    start = time.process_time()
-    work()
-    return time.process_time() - start
-
-
-def report(
-    name: str,
-    mine: float,
-    theirs: float,
-    peer: str,
-    unit: str = "",
-    *,
-    higher_is_better: bool = False,
+def told(
+    name: str, mine: float, theirs: float, peer: str, unit: str = UNIT, **more: float | bool
 ) -> None:
-    """Print one line."""
-    line = {
-        "benchmark": f"probing_sparse/{name}",
-        "ours": round(mine, 4),
-        "peer": round(theirs, 4),
-        "ratio": round(mine / theirs if higher_is_better else theirs / mine, 2),
-        "unit": unit or "CPU seconds, one thread",
-        "peer_version": peer,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
+    """Print one figure."""
+    report(f"probing_sparse/{name}", mine, theirs, unit, peer, **more)
 
 
 def information() -> None:
@@ -86,7 +62,8 @@ def information() -> None:
     peer = seconds(lambda: mutual_info_classif(sample, y.numpy(), random_state=0))
     mine = min(seconds(lambda: mutual_information(x, y)) for _ in range(2))
     scaled = peer * x.shape[1] / SAMPLE
-    report("mutual_information_512x4000", mine, scaled, f"scikit-learn {version('scikit-learn')}")
+    tool = f"scikit-learn {version('scikit-learn')}"
+    told("mutual_information_512x4000", mine, scaled, tool, target=8)
 
 
 def two_neurons() -> None:
@@ -104,7 +81,7 @@ def two_neurons() -> None:
 
         theirs = seconds(loop) * len(subsets) / len(some)
         tool = f"scikit-learn {version('scikit-learn')} {solver}"
-        report(f"two_neurons_1225_probes_{solver}", mine, theirs, tool)
+        told(f"two_neurons_1225_probes_{solver}", mine, theirs, tool)
 
 
 def optimal() -> None:
@@ -114,15 +91,15 @@ def optimal() -> None:
     searches += [("flat", 2, 1.0), ("flat", 3, 1.0)]
     for name, k, penalty in searches:
         x, y = problem(2000, 50, name)
-        start = time.process_time()
+        start = now()
         found = optimal_sparse_probe(x, y, k, penalty=penalty, seconds=LIMIT)
-        mine = time.process_time() - start
+        mine = now() - start
         word = "proven" if found.proven else f"stopped at a gap of {found.gap:.1e}"
         unit = f"CPU seconds, one thread; {word}"
         label = f"optimal_{name}_k{k}_penalty{penalty:g}"
-        report(label, mine, brute_force(x, y, k, penalty), "brute force, batched Newton", unit)
+        told(label, mine, brute_force(x, y, k, penalty), "brute force, batched Newton", unit)
         published = PUBLISHED_SECONDS["optimal"]
-        report(f"{label}_published", mine, published, "Gurnee et al. 2023, Gurobi", unit)
+        told(f"{label}_published", mine, published, "Gurnee et al. 2023, Gurobi", unit)
 
 
 def brute_force(
@@ -151,9 +128,9 @@ def table() -> None:
         for k, f1 in zip(found.ks, values.tolist(), strict=True):
             published = PUBLISHED_F1[method][k]
             line = (f"f1_{method.replace(' ', '_')}_k{k}", f1, published)
-            report(*line, source, "mean F1, held out", higher_is_better=True)
+            told(*line, source, "mean F1, held out", more_is_better=True)
         name = f"choosing_{method.replace(' ', '_')}"
-        report(name, float(spent), PUBLISHED_SECONDS[method], source, "seconds a feature")
+        told(name, float(spent), PUBLISHED_SECONDS[method], source, "seconds a feature")
 
 
 def main() -> None:

@@ -10,14 +10,12 @@ The peers live in `.venv-sae` (`make .venv-sae/.ready`); without it only a plain
 fused Adam, is compared.
 """
 
-import json
 import logging
-import platform
 import subprocess
 import sys
-import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag, normalize
 
+from benchmarks._figure import asked_device, clock_of, not_run, report, seconds, threads_of
 from mi_course.methods.sae.config import SAEConfig
 from mi_course.methods.sae.planted import planted_dictionary, planted_stream
 from mi_course.methods.sae.run import Run
@@ -35,6 +34,8 @@ ROOT = Path(__file__).parents[1]
 PYTHON = ROOT / ".venv-sae" / "bin" / "python"
 D_IN, BATCH, K = 512, 4096, 32
 WIDTHS = {4096: 3, 16_384: 1}  # latents: timed steps
+GPU_STEPS, FRESH = 10, 4  # timed steps on a GPU; different batches among them
+WITHIN = 1.5  # how far from the floor, at most
 SMALL = {"d_in": 64, "d_sae": 512, "batch": 512, "k": 8, "steps": 2000}
 L1, L0, BANDWIDTH, THRESHOLD = 2e-2, 1e-2, 0.5, 0.5
 LR, DECAY = 1e-3, 0.3  # of the small one; the last part of the steps falls to nothing
@@ -42,41 +43,27 @@ Step = Callable[[Tensor], object]
 Made = tuple[Step, Callable, torch.optim.Optimizer | None]
 
 
-def report(name: str, ours: float, peer: float, unit: str, peer_version: str, more: bool) -> None:
-    """Print one line; `more` says whether more is better."""
-    line = {
-        "benchmark": f"sae/{name}",
-        "ours": round(ours, 4 if ours < 100 else 0),
-        "peer": round(peer, 4 if peer < 100 else 0),
-        "ratio": round(ours / peer if more else peer / ours, 2),
-        "unit": unit,
-        "peer_version": peer_version,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
-
-
 # --- what every contender starts from
 
 
-def batches(d_in: int, batch: int, k: int) -> Callable[[int], Tensor]:
+def batches(d_in: int, batch: int, k: int, device: str) -> Callable[[int], Tensor]:
     """Return planted activations by number, with variance 1 about the mean."""
     stream = planted_stream(planted_dictionary(8 * d_in, d_in), k, batch_size=batch, noise=0.01)
     first = stream.batch(0)[0]
     scale = (first - first.mean(0)).square().mean().sqrt()
-    return lambda number: stream.batch(number)[0] / scale
+    return lambda number: (stream.batch(number)[0] / scale).to(device)
 
 
 def started(d_sae: int, x: Tensor, l0: float | None, jump: bool) -> Weights:
     """Return weights with about `l0` latents active on x; half of them when None."""
     generator = torch.Generator().manual_seed(0)
-    W_dec = normalize(torch.randn(d_sae, x.shape[1], generator=generator), dim=1)
-    b_enc, threshold = torch.zeros(d_sae), torch.full((d_sae,), THRESHOLD)
+    W_dec = normalize(torch.randn(d_sae, x.shape[1], generator=generator), dim=1).to(x)
+    b_enc, threshold = x.new_zeros(d_sae), x.new_full((d_sae,), THRESHOLD)
     if l0 is not None:
         pre = (x[:256] @ W_dec.T).flatten()
         bound = pre.kthvalue(pre.numel() - int(l0 * 256)).values
         b_enc, threshold = (b_enc, threshold * 0 + bound) if jump else (b_enc - bound, threshold)
-    return Weights(W_dec.clone(), b_enc, W_dec, torch.zeros(x.shape[1]), threshold.log())
+    return Weights(W_dec.clone(), b_enc, W_dec, x.new_zeros(x.shape[1]), threshold.log())
 
 
 def copied(weights: Weights, jump: bool) -> Weights:
@@ -159,7 +146,7 @@ def sae_lens(kind: str, weights: Weights, k: int, lr: float, steps: int, **chang
     from sae_lens.config import SAETrainerConfig
     from sae_lens.training.sae_trainer import SAETrainer
 
-    d_sae, d_in = weights.W_dec.shape
+    (d_sae, d_in), device = weights.W_dec.shape, str(weights.W_dec.device)
     names = {"l1": "Standard", "topk": "TopK", "batchtopk": "BatchTopK", "jumprelu": "JumpReLU"}
     settings = {
         "l1": {"l1_coefficient": L1 * d_in},
@@ -169,7 +156,7 @@ def sae_lens(kind: str, weights: Weights, k: int, lr: float, steps: int, **chang
     }
     config = getattr(package, f"{names[kind]}TrainingSAEConfig")
     sae = getattr(package, f"{names[kind]}TrainingSAE")(
-        config(d_in=d_in, d_sae=d_sae, **settings[kind], **changes)
+        config(d_in=d_in, d_sae=d_sae, device=device, **settings[kind], **changes)
     )
     sae.W_enc.data, sae.W_dec.data = weights.W_enc.T.clone().contiguous(), weights.W_dec.clone()
     sae.b_enc.data, sae.b_dec.data = weights.b_enc.clone(), weights.b_dec.clone()
@@ -177,7 +164,11 @@ def sae_lens(kind: str, weights: Weights, k: int, lr: float, steps: int, **chang
         sae.threshold.data = weights.log_threshold.exp()
     trainer = SAETrainer(
         SAETrainerConfig(
-            total_training_samples=10**9, train_batch_size_samples=BATCH, lr=lr, lr_end=lr
+            total_training_samples=10**9,
+            train_batch_size_samples=BATCH,
+            lr=lr,
+            lr_end=lr,
+            device=device,
         ),
         sae,
         iter(()),
@@ -202,7 +193,7 @@ def dictionary_learning(kind: str, weights: Weights, k: int, lr: float, steps: i
 
     d_sae, d_in = weights.W_dec.shape
     shared = {"steps": 10**6, "activation_dim": d_in, "dict_size": d_sae, "layer": 0}
-    shared |= {"lm_name": "", "lr": lr, "warmup_steps": 1, "device": "cpu"}
+    shared |= {"lm_name": "", "lr": lr, "warmup_steps": 1, "device": str(weights.W_dec.device)}
     kinds = {
         "l1": (StandardTrainer, {"l1_penalty": L1 * d_in, "sparsity_warmup_steps": None}),
         "topk": (TopKTrainer, {"k": k}),
@@ -232,7 +223,7 @@ def sparsify(kind: str, weights: Weights, k: int, lr: float, steps: int) -> Made
     from sparsify import SparseCoder, SparseCoderConfig
 
     d_sae, d_in = weights.W_dec.shape
-    coder = SparseCoder(d_in, SparseCoderConfig(num_latents=d_sae, k=k))
+    coder = SparseCoder(d_in, SparseCoderConfig(num_latents=d_sae, k=k), weights.W_dec.device)
     coder.encoder.weight.data, coder.W_dec.data = weights.W_enc.clone(), weights.W_dec.clone()
     adam = torch.optim.Adam(coder.parameters(), lr=lr, fused=True)
 
@@ -279,49 +270,54 @@ NAMES = {
 # --- what is measured
 
 
-def seconds(step: Step, x: Tensor) -> float:
-    """Return the CPU time of one step."""
-    begun = time.process_time()
-    step(x)
-    return time.process_time() - begun
-
-
-def speed(kind: str, d_sae: int, l0: float | None, peers: bool) -> None:
-    """Activations per CPU second, all contenders in turn."""
-    draw, jump = batches(D_IN, BATCH, K), kind == "jumprelu"
+def speed(kind: str, d_sae: int, l0: float | None, peers: bool, device: str) -> None:
+    """Activations per second, all contenders in turn."""
+    draw, jump = batches(D_IN, BATCH, K, device), kind == "jumprelu"
     weights = started(d_sae, draw(0), l0, jump)
     made = contenders(kind, peers)
     if peers and d_sae > min(WIDTHS):
         made.pop("plain", None)  # it takes too long to learn little
     steps = {name: make(kind, weights, K, 1e-9, 10**6)[0] for name, make in made.items()}
-    if kind == "topk":
+    if kind == "topk" and device == "cpu":
         steps["floor"] = floor(weights)
     taken = {name: [] for name in steps}
-    for number in range(1 + WIDTHS[d_sae]):
-        x = draw(number)
+    for number in range(1 + (WIDTHS[d_sae] if device == "cpu" else GPU_STEPS)):
+        x = draw(number % FRESH)
         for name, step in steps.items():
-            taken[name].append(seconds(step, x))
+            taken[name].append(seconds(partial(step, x), device))
     # The first step makes room.
     rates = {name: BATCH / min(times[1:]) for name, times in taken.items()}
-    told(f"{kind}_{D_IN}_{d_sae}" + ("" if l0 is None else f"_l0_{l0}"), rates)
+    told(f"{kind}_{D_IN}_{d_sae}" + ("" if l0 is None else f"_l0_{l0}"), rates, device)
 
 
-def told(title: str, rates: dict[str, float]) -> None:
+def target(kind: str, l0: float | None) -> float:
+    """Return how many times the fastest peer's rate was asked for."""
+    return {"topk": 2.0, "batchtopk": 3.0}.get(kind, 1.0 if l0 is None else 3.0)
+
+
+def told(title: str, rates: dict[str, float], device: str) -> None:
     """Report our rate beside each other one's, and beside the fastest peer's."""
-    unit = f"activations per CPU second, batch {BATCH}, one thread"
+    unit = f"activations per {clock_of(device)}, batch {BATCH}{threads_of(device)}"
     mine = rates.pop("ours")
+    more = {"device": device, "more_is_better": True}
     if "floor" in rates:
         name = "the matrix product, topk and four sparse passes by themselves"
-        report(f"{title}/floor", mine, rates.pop("floor"), unit, name, True)
+        told_target = 1 / WITHIN if "16384" not in title else None
+        report(
+            f"sae/{title}/floor", mine, rates.pop("floor"), unit, name, target=told_target, **more
+        )
     for name, rate in rates.items():
-        report(f"{title}/{name}", mine, rate, unit, NAMES[name](), True)
+        report(f"sae/{title}/{name}", mine, rate, unit, NAMES[name](), **more)
     if fastest := max((name for name in rates if name != "plain"), key=rates.get, default=None):
-        report(title, mine, rates[fastest], unit, f"fastest: {NAMES[fastest]()}", True)
+        kind, *_, last = title.split("_")
+        asked = target(kind, float(last) if "_l0_" in title else None)
+        told_peer = f"fastest: {NAMES[fastest]()}"
+        report(f"sae/{title}", mine, rates[fastest], unit, told_peer, target=asked, **more)
 
 
 def floor(weights: Weights) -> Step:
     """Return the work that no exact TopK step of stock torch goes without."""
-    pre = torch.empty(BATCH, len(weights.W_dec))
+    pre = weights.W_dec.new_empty(BATCH, len(weights.W_dec))
 
     def step(x: Tensor) -> None:
         torch.mm(x, weights.W_dec.T, out=pre)
@@ -348,7 +344,7 @@ def floor(weights: Weights) -> Step:
 
 def reached(kind: str, peers: bool) -> None:
     """FVU on new activations after the same steps on the same batches."""
-    draw = batches(SMALL["d_in"], SMALL["batch"], 4)
+    draw = batches(SMALL["d_in"], SMALL["batch"], 4, "cpu")
     weights = started(SMALL["d_sae"], draw(0), None, kind == "jumprelu")
     new, found = draw(10**6), {}
     for name, make in contenders(kind, peers).items():
@@ -368,32 +364,36 @@ def reached(kind: str, peers: bool) -> None:
     for name, (theirs, their_l0) in found.items():
         unit = f"FVU on new activations after {SMALL['steps']} steps of {SMALL['batch']}, at L0 "
         unit += f"{l0:.1f} and {their_l0:.1f}"
-        report(f"{title}/{name}", fvu, theirs, unit, NAMES[name](), False)
+        report(f"sae/{title}/{name}", fvu, theirs, unit, NAMES[name]())
 
 
-def measure(peers: bool) -> None:
+def measure(peers: bool, device: str) -> None:
     """Print all figures; run by the peers' Python where there is one."""
     warnings.filterwarnings("ignore")
     logging.disable(logging.WARNING)
     torch.set_num_threads(1)
     for d_sae in WIDTHS:
         for kind in ("topk", "batchtopk"):
-            speed(kind, d_sae, None, peers)
+            speed(kind, d_sae, None, peers, device)
         for kind in ("l1", "jumprelu"):
             for l0 in (None, 30):
-                speed(kind, d_sae, l0, peers)
-    for kind in ("topk", "batchtopk", "l1", "jumprelu"):
-        reached(kind, peers)
+                speed(kind, d_sae, l0, peers, device)
+    if device == "cpu":  # what is reached is the same on a GPU
+        for kind in ("topk", "batchtopk", "l1", "jumprelu"):
+            reached(kind, peers)
 
 
 def main() -> None:
     """Print all figures."""
+    device = asked_device()
     peers = PYTHON.exists()
     if not peers:
-        print("no peers installed: `make .venv-sae/.ready`", file=sys.stderr)
-    command = [PYTHON if peers else sys.executable, __file__, "peers" if peers else "alone"]
+        not_run("SAELens, dictionary_learning and sparsify, `make .venv-sae/.ready` installs them")
+    python = PYTHON if peers else sys.executable
+    command = [python, "-m", "benchmarks.sae", "peers" if peers else "alone", device]
     subprocess.run(command, check=True, cwd=ROOT)
 
 
 if __name__ == "__main__":
-    measure(sys.argv[1] == "peers") if sys.argv[1:] else main()
+    asked = sys.argv[1:]
+    measure(asked[0] == "peers", asked[1]) if asked[:1] in (["peers"], ["alone"]) else main()

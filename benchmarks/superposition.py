@@ -5,19 +5,16 @@
 2. One model at a time with the same loop.
 
 Equal work: the same sizes, examples and number of steps for all, one thread, one run, turn by turn,
-so that other work on the machine meets each alike. The models are also compared at equal numbers
-of steps and equal learning rates in the loss that they reach.
+so that other work on the machine meets each alike. Last, the loss that the published schedule and
+the course's reach in equal time.
 """
 
-import json
-import platform
-import time
-from collections.abc import Callable
 from functools import partial
 
 import torch
 from torch import Tensor
 
+from benchmarks._figure import asked_device, clock_of, fastest, report, seconds, threads_of
 from mi_course.methods.superposition import toy_loss, train_toy_models
 from mi_course.models.toy import ToyModel
 
@@ -32,26 +29,13 @@ SIZES = {
 }
 TURNS = 3
 RATE = 1e-3
+BATCHED_TARGET, SINGLE_TARGET = 2.5, 10.0
 
 
-def report(name: str, ours: float, peer: float, unit: str, peer_version: str) -> None:
-    """Print one line; more is better for both."""
-    line = {
-        "benchmark": f"superposition/{name}",
-        "ours": round(ours, 6),
-        "peer": round(peer, 6),
-        "ratio": round(ours / peer, 2),
-        "unit": unit,
-        "peer_version": peer_version,
-        "machine": f"{platform.machine()} {platform.system()} Python {platform.python_version()}",
-    }
-    print(json.dumps(line), flush=True)
-
-
-def settings(n_features: int, instances: int) -> tuple[Tensor, Tensor]:
+def settings(n_features: int, instances: int, device: str) -> tuple[Tensor, Tensor]:
     """Return densities from 1 to 1/20 and falling importances."""
-    density = 20 ** -torch.linspace(0, 1, instances)
-    importance = 0.01 ** torch.linspace(0, 1, n_features)
+    density = 20 ** -torch.linspace(0, 1, instances, device=device)
+    importance = 0.01 ** torch.linspace(0, 1, n_features, device=device)
     return density, importance
 
 
@@ -65,13 +49,15 @@ def usual_loop(
 ) -> ToyModel:
     """Return models trained as the published notebook trains them."""
     instances = len(density)
-    W = torch.nn.init.xavier_normal_(torch.empty(instances, n_features, d_hidden))
-    W, b = torch.nn.Parameter(W), torch.nn.Parameter(torch.zeros(instances, n_features))
+    device = density.device
+    W = torch.nn.init.xavier_normal_(torch.empty(instances, n_features, d_hidden, device=device))
+    b = torch.zeros(instances, n_features, device=device)
+    W, b = torch.nn.Parameter(W), torch.nn.Parameter(b)
     optimiser = torch.optim.AdamW([W, b], lr=RATE)
     for _ in range(steps):
         shape = (batch, instances, n_features)
-        present = torch.rand(shape) <= density[:, None]
-        features = torch.where(present, torch.rand(shape), torch.zeros(()))
+        present = torch.rand(shape, device=device) <= density[:, None]
+        features = torch.where(present, torch.rand(shape, device=device), 0.0)
         optimiser.zero_grad(set_to_none=True)
         hidden = torch.einsum("bif,ifh->bih", features, W)
         out = torch.relu(torch.einsum("bih,ifh->bif", hidden, W) + b)
@@ -117,56 +103,57 @@ def ours(
     ).model
 
 
-def fastest(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return each way's smallest CPU time over a few turns."""
-    times = {name: [] for name in ways}
-    for _ in range(TURNS):
-        for name, work in ways.items():
-            start = time.process_time()
-            work()
-            times[name].append(time.process_time() - start)
-    return {name: min(taken) for name, taken in times.items()}
-
-
-def speed(size: str) -> None:
-    """Instances times steps per second, ours against both loops."""
+def speed(size: str, device: str) -> None:
+    """Report instances times steps per second, ours against both loops."""
     n_features, d_hidden, instances, batch, steps = SIZES[size]
-    density, importance = settings(n_features, instances)
+    density, importance = settings(n_features, instances, device)
     work = (n_features, d_hidden, density, importance, batch, steps)
     loops = {"ours": ours, "batched": usual_loop, "single": one_at_a_time}
-    taken = fastest({name: partial(loop, *work) for name, loop in loops.items()})
-    rate = {name: instances * steps / seconds for name, seconds in taken.items()}
-    unit = f"instances x steps per CPU second, batch {batch}, one thread"
+    taken = fastest({name: partial(loop, *work) for name, loop in loops.items()}, TURNS, device)
+    rate = {name: instances * steps / each for name, each in taken.items()}
+    unit = f"instances x steps per {clock_of(device)}, batch {batch}{threads_of(device)}"
+    more = {"device": device, "more_is_better": True}
     name = "published notebook's batched loop, written again plainly"
-    report(f"{size}/batched_loop", rate["ours"], rate["batched"], unit, name)
-    report(f"{size}/one_at_a_time", rate["ours"], rate["single"], unit, "the same loop, one model")
+    report(
+        f"superposition/{size}/batched_loop",
+        rate["ours"],
+        rate["batched"],
+        unit,
+        name,
+        target=BATCHED_TARGET,
+        **more,
+    )
+    name = "the same loop, one model"
+    one = f"superposition/{size}/one_at_a_time"
+    report(one, rate["ours"], rate["single"], unit, name, target=SINGLE_TARGET, **more)
 
 
-def reached() -> None:
-    """Loss after as many CPU seconds, the published schedule against the course's."""
-    density, importance = torch.full((10,), 0.05), 0.9 ** torch.arange(5)
-    start = time.process_time()
-    mine = train_toy_models(5, 2, density, importance, steps=2000).model
-    allowed = time.process_time() - start
+def reached(device: str) -> None:
+    """Report the loss after as long, the published schedule against the course's."""
+    density = torch.full((10,), 0.05, device=device)
+    importance = 0.9 ** torch.arange(5, device=device)
+    trained = []
+
+    def course() -> None:
+        trained.append(train_toy_models(5, 2, density, importance, steps=2000).model)
+
+    allowed = seconds(course, device)
     torch.manual_seed(0)
-    steps, probe = 0, 200
-    start = time.process_time()
-    usual_loop(5, 2, density, importance, BATCH, probe)
-    steps = max(1, round(probe * allowed / (time.process_time() - start)))
-    theirs = usual_loop(5, 2, density, importance, BATCH, steps)
-    losses = [toy_loss(model).mean().item() for model in (mine, theirs)]
-    # Less is better: rates of 1 / loss keep "above 1 is better" true of the ratio.
-    unit = f"1 / mean loss of ten seeds at density 0.05 after {allowed:.1f} CPU seconds"
+    probe, work = 200, (5, 2, density, importance, BATCH)
+    steps = max(1, round(probe * allowed / seconds(lambda: usual_loop(*work, probe), device)))
+    trained.append(usual_loop(*work, steps))
+    losses = [toy_loss(model).mean().item() for model in trained]
+    unit = f"mean loss of ten seeds at density 0.05 after {allowed:.1f} {clock_of(device)}s"
     name = f"published schedule (AdamW 1e-3, batch {BATCH}), {steps} steps"
-    report("5_in_2/equal_time", 1 / losses[0], 1 / losses[1], unit, name)
+    report("superposition/5_in_2/equal_time", *losses, unit, name, device=device)
 
 
 def main() -> None:
     """Print all figures."""
-    torch.set_num_threads(1)
+    device = asked_device()
     for size in SIZES:
-        speed(size)
-    reached()
+        speed(size, device)
+    reached(device)
 
 
 if __name__ == "__main__":

@@ -133,7 +133,9 @@ def write(new: list[Figure], runs: dict[str, Run]) -> None:
     ran.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")
     told = {script: Run(**each) for script, each in every.items()}
     (FOLDER / "RESULTS.md").write_text(page(found, told), encoding="utf-8")
-    readme.write_text(quoted(readme.read_text(encoding="utf-8"), found), encoding="utf-8")
+    text = readme.read_text(encoding="utf-8")
+    if (renewed := quoted(text, found)) != text:
+        readme.write_text(renewed, encoding="utf-8")
 
 
 def take(file: Path) -> None:

@@ -38,19 +38,21 @@ def unnamed_pictures(text):
 def mute_figures(path):
     """Cells with an output that is seen and not said.
 
-    A figure carries a summary that stands in the printed text as well, or, in a widget, in the
-    output's own plain text; HTML holds a table or a view with a label.
+    A figure carries a summary that is also printed, or shown as text of its own, beside it; of a
+    view in HTML its plain text may say it.
     """
     mute = []
     for number, cell in enumerate(cells(path)):
         outputs = cell.get("outputs", [])
-        said = "".join(output.get("text", "") for output in outputs)
-        for data in (output["data"] for output in outputs if "data" in output):
-            summary = (data.get(FIGURE, {}).get("layout", {}).get("meta") or {}).get("summary")
-            told = said + data.get("text/plain", "")
+        shown = [output["data"] for output in outputs if "data" in output]
+        said = [output.get("text", "") for output in outputs]
+        said += [data["text/plain"] for data in shown if set(data) == {"text/plain"}]
+        for data in shown:
+            summary = (data.get(FIGURE, {}).get("layout", {}).get("meta") or {}).get("summary", "")
             seen = FIGURE in data or any(kind.startswith("image/") for kind in data)
-            spoken = summary is not None and summary.strip() and summary in told
-            if (seen and not spoken) or ("text/html" in data and not told.strip()):
+            spoken = summary.strip() and summary in "".join(said)
+            html = "text/html" in data and not "".join([*said, data.get("text/plain", "")]).strip()
+            if (seen and not spoken) or html:
                 mute.append(number)
     return mute
 

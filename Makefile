@@ -83,6 +83,7 @@ notebooks: $(READY) ## solutions/*.py -> executed solutions and student chapters
 
 figures: $(READY) ## the pictures of the README
 	$(BIN)/python -m docs.figures
+	$(BIN)/python -m docs.teaching.slides
 
 sparse-table: $(READY) ## docs/sparse_probing_table.md: ways to choose neurons, with proofs
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.sparse_probing_table

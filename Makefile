@@ -85,6 +85,9 @@ figures: $(READY) ## the pictures of the README
 	$(BIN)/python -m docs.figures
 	$(BIN)/python -m docs.teaching.slides
 
+teaching: $(READY) ## docs/teaching/*.md: lesson plans, rubrics with graded answers, syllabi
+	$(BIN)/python -m docs.teaching
+
 sparse-table: $(READY) ## docs/sparse_probing_table.md: ways to choose neurons, with proofs
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.sparse_probing_table
 

@@ -11,18 +11,24 @@ READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
 SAE_PEERS := .venv-sae/.ready
 CIRCUIT_PEERS := .venv-circuits/.ready
+COLAB := .venv-colab/.ready
+BOOK := .venv-book/.ready
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 MODELS := attn-1l attn-2l town lenses saes shapes-a shapes-b
+
+# Colab has Python 3.13 and torch 2.11; what is not to be had where this runs is set here.
+COLAB_PYTHON ?= $(PYTHON)
+COLAB_TORCH ?= $(shell sed -n 's/^torch==//p' constraints.txt)
 
 # Many small processes beat few wide ones here, and one thread keeps sums in one order.
 PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 # The plugin imports the package before the shape-checking hook of pyproject.toml could wrap it;
 # kernels are processes of their own, so nothing is lost without the hook.
-NBVAL := $(PYTEST) -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current-env \
+NBVAL := -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current-env \
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-code test-notebooks notebooks figures sparse-table circuits-table models bench mutation lint clean
+.PHONY: help lab test test-all test-colab test-code test-notebooks notebooks book figures sparse-table circuits-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -59,20 +65,41 @@ $(CIRCUIT_PEERS): $(READY) constraints-circuits.txt
 	.venv-circuits/bin/pip install --disable-pip-version-check --quiet --no-deps -r constraints-circuits.txt
 	@touch $@
 
+# Sphinx and MyST, which make the book; the command that uses them lies there too.
+$(BOOK): $(READY)
+	$(BIN)/python -m venv .venv-book
+	echo "import site; site.addsitedir('$$($(BIN)/python -c '$(SITE)')')" \
+		> "$$(.venv-book/bin/python -c '$(SITE)')/course.pth"
+	.venv-book/bin/pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[book]'
+	@touch $@
+
+# An environment of its own, because Colab's versions are other ones throughout.
+$(COLAB): pyproject.toml constraints-colab.txt constraints.txt
+	$(COLAB_PYTHON) -m venv .venv-colab
+	.venv-colab/bin/pip install --disable-pip-version-check --quiet -c constraints-colab.txt \
+		$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) torch==$(COLAB_TORCH) -e . \
+		hatchling nbclient nbval pytest pytest-xdist
+	@touch $@
+
 lab: $(READY) ## open the student notebooks in JupyterLab
 	$(BIN)/mi-course lab
 
 test: lint test-notebooks test-code ## everything CI runs; says at the end what was skipped and why
 
 test-all: PYTEST_ARGS := -m ""
-test-all: $(NBGRADER) test ## the same with the slow tests, and with the real nbgrader
+test-all: $(NBGRADER) test test-colab ## the same with the slow tests, the real nbgrader and Colab's versions
 
-test-code: $(READY)
+test-code: $(READY) $(BOOK)
 	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
 
 test-notebooks: $(READY)
-	$(NBVAL) --nbval solutions
-	$(NBVAL) --nbval-lax chapters
+	$(PYTEST) $(NBVAL) --nbval solutions
+	$(PYTEST) $(NBVAL) --nbval-lax chapters
+
+test-colab: $(COLAB) ## every notebook, and the cell that installs the course, with Colab's versions
+	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval solutions
+	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval-lax chapters
+	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) -o addopts= --import-mode=importlib tests/test_wheel.py
 
 lint: $(READY) ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -80,6 +107,9 @@ lint: $(READY) ## ruff: rules and format
 
 notebooks: $(READY) ## solutions/*.py -> executed solutions and student chapters
 	$(BIN)/mi-course build
+
+book: $(BOOK) ## build/book: the solutions as a site that opens from disk
+	.venv-book/bin/mi-course book
 
 figures: $(READY) ## the pictures of the README
 	$(BIN)/python -m docs.figures
@@ -104,5 +134,5 @@ mutation: $(READY) ## how many planted changes of right answers each exercise re
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m benchmarks.mutation
 
 clean: ## remove what can be made again, the environment too
-	rm -rf .venv .venv-nbgrader .venv-sae .venv-circuits build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
+	rm -rf .venv .venv-nbgrader .venv-sae .venv-circuits .venv-colab .venv-book build dist .make .pytest_cache .ruff_cache tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

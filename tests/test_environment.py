@@ -2,6 +2,7 @@
 
 import ast
 import importlib.metadata
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -19,16 +20,13 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DECLARED = [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
 # What Google Colab had when this was written: a notebook there must not replace any of it.
+COLAB_FILE = (ROOT / "constraints-colab.txt").read_text()
 COLAB = {
-    "torch": "2.11.0",
-    "numpy": "2.1.0",
-    "transformers": "5.15.0",
-    "plotly": "5.24.0",
-    "ipywidgets": "7.7.1",
-    "ipython": "7.34.0",
+    "torch": re.search(r"torch (\d+\.\d+) with CUDA", COLAB_FILE).group(1),
+    **dict(re.findall(r"^(\S+)==(\S+)$", COLAB_FILE.partition("# The rest")[0], re.MULTILINE)),
 }
 # Modules that only authors of notebooks, tests and clusters import, from extras.
-OF_EXTRAS = {"distributed", "jupytext", "nbclient", "nbval", "pytest"}
+OF_EXTRAS = {"distributed", "jupytext", "nbclient", "nbval", "pytest", "sphinx"}
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +60,13 @@ def test_constraints_name_no_build_for_one_machine():
 
 
 def test_conda_installs_this_package_at_the_tested_versions(conda):
-    assert pip_lines(conda) == ["--constraint constraints.txt", "--editable .[lab,test]"]
+    *index, constraint, package = pip_lines(conda)
+    assert (constraint, package) == ("--constraint constraints.txt", "--editable .[lab,test]")
+    assert index == ["--extra-index-url https://download.pytorch.org/whl/cpu"]
 
 
 def test_conda_installs_extras_that_exist(conda):
-    package = Requirement(pip_lines(conda)[1].replace("--editable .", "mi-course"))
+    package = Requirement(pip_lines(conda)[-1].replace("--editable .", "mi-course"))
     assert package.extras <= set(EXTRAS)
 
 
@@ -82,8 +82,24 @@ def test_conda_adds_no_version_of_its_own(conda):
 
 @pytest.mark.parametrize(("name", "version"), COLAB.items())
 def test_core_leaves_what_colab_has_in_place(name, version):
-    (needed,) = (r for r in map(Requirement, PROJECT["dependencies"]) if r.name == name)
-    assert needed.specifier.contains(version)
+    needed = [r for r in map(Requirement, PROJECT["dependencies"]) if r.name == name]
+    assert all(requirement.specifier.contains(version) for requirement in needed)
+
+
+def test_what_colab_has_is_told_from_the_rest():
+    named = {Requirement(line).name for line in PROJECT["dependencies"]} & set(COLAB)
+    assert named >= {"ipython", "ipywidgets", "numpy", "pandas", "plotly", "torch", "transformers"}
+
+
+def test_every_requirement_has_a_version_for_colab_that_fits():
+    versions = {**doctor.tested_versions(ROOT / "constraints-colab.txt"), **COLAB}
+    lacking = [
+        line
+        for line in PROJECT["dependencies"]
+        if (requirement := Requirement(line)).name not in versions
+        or not requirement.specifier.contains(versions[requirement.name])
+    ]
+    assert lacking == []
 
 
 def test_every_imported_package_is_declared():

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -10,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mi_course.results.checks import finite, labelled
-from mi_course.results.circuit_graph import CircuitGraph, Edge, edge_name, owner, parse_edge
+from mi_course.results.circuit_graph import CircuitGraph, Edge, edge_name, parse_edge
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,23 +72,6 @@ class Circuit:
     def margin(self) -> float:
         """Return how near to tau the nearest effect came."""
         return (self.effects.double() - self.tau).abs().min().item()
-
-    @cached_property
-    def connected(self) -> tuple[Edge, ...]:
-        """Return the kept edges that lie on a path from an embedding to the logits.
-
-        ACDC never keeps an edge that leads nowhere, but it can keep one whose writer reads nothing
-        any more.
-        """
-        fed = {w for w in self.graph.writers if w in {"embed", "tokens", "positions"}}
-        for writer, reader in self.kept:  # in graph order a writer's own inputs come first
-            if writer in fed:
-                fed.add(owner(reader))
-        leads = {"logits"}
-        for writer, reader in reversed(self.kept):
-            if owner(reader) in leads:
-                leads.add(writer)
-        return tuple(e for e in self.kept if e[0] in fed and owner(e[1]) in leads)
 
     def save(self, path: str | Path) -> None:
         """Write the circuit as JSON; only effects that are not zero are listed."""

@@ -86,18 +86,6 @@ class LensGrid:
             lens=self.lens,
         )
 
-    def settled(self) -> Int[Tensor, " pos"]:
-        """Return for each position the first point from which on the best token stays the last."""
-        best = [[cell[0] for cell in row] for row in self.words]
-        n_points, n_pos = len(self.points), len(self.tokens)
-        found = []
-        for pos in range(n_pos):
-            first = n_points - 1
-            while first > 0 and best[first - 1][pos] == best[-1][pos]:
-                first -= 1
-            found.append(first)
-        return torch.tensor(found)
-
     def summary(self) -> str:
         """Return one sentence: right best tokens and divergence from the end, by point."""
         known = self.target_rank[-1] >= 0
@@ -159,12 +147,6 @@ class LensTrajectories:
             raise ValueError(f"expected one of {', '.join(known)}, got {what!r}")
         share = torch.tensor([0.25, 0.5, 0.75], dtype=torch.double)
         return getattr(self, what).double().quantile(share, dim=1).float()
-
-    def first_best(self) -> Int[Tensor, " prompt"]:
-        """Return for each prompt the first point whose best token is the answer; -1 for never."""
-        best = self.rank == 0
-        first = best.int().argmax(dim=0)
-        return torch.where(best.any(dim=0), first, -1)
 
     def summary(self) -> str:
         """Return one sentence: the median rank of the answer at each point."""

@@ -45,17 +45,6 @@ def test_a_cell_is_correct_when_its_best_token_is_the_known_right_one():
     assert grid().correct.tolist() == [[False, False], [True, False], [True, False]]
 
 
-def test_a_position_has_settled_where_its_best_token_no_longer_changes():
-    assert grid().settled().tolist() == [1, 1]
-    same = grid(words=((("b", "x"), ("z", "y")),) * 3)
-    assert same.settled().tolist() == [0, 0]
-
-
-def test_a_token_that_comes_back_settles_late():
-    words = ((("b", "x"), ("z", "y")), (("x", "b"), ("z", "y")), (("b", "x"), ("z", "y")))
-    assert grid(words=words).settled().tolist() == [2, 0]
-
-
 def test_a_part_of_a_grid_keeps_what_belongs_to_its_positions():
     part = grid().between(1, 2)
     assert (part.tokens, part.targets, part.words[1]) == (("b",), ("",), (("z", "y"),))
@@ -92,14 +81,6 @@ def test_quartiles_and_medians_of_ranks():
     assert found.quartiles("kl_to_final")[:, 0].tolist() == [1.5, 2, 4]
     with pytest.raises(ValueError, match=r"expected one of rank, .*, got 'place'"):
         found.quartiles("place")
-
-
-def test_the_first_point_where_the_answer_is_best_or_never():
-    ranks = torch.tensor([[0, 4, 9], [2, 0, 8], [0, 0, 7]])
-    ones = torch.ones(3, 3)
-    points = ("a", "b", "c")
-    found = trajectories(points=points, rank=ranks, log_prob=-ones, entropy=ones, kl_to_final=ones)
-    assert found.first_best().tolist() == [0, 1, -1]
 
 
 def test_trajectories_tell_their_medians():

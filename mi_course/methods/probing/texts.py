@@ -76,14 +76,6 @@ class TownTexts:
             parts.append(record(model, rows, name)[name][here].float())
         return rearrange(torch.cat(parts), "token ... -> token (...)")
 
-    def excerpt(self, token: int, model: TransformerBridge, before: int = 8) -> str:
-        """Return a token in brackets after the tokens before it."""
-        row, position = self.counted.nonzero()[token].tolist()
-        ids = self.tokens[row].tolist()
-        start = max(position - before, len(bos(model.tokenizer)))
-        said = [model.tokenizer.decode(part) for part in (ids[start:position], [ids[position]])]
-        return f"{said[0]}[{said[1]}]"
-
 
 def town_texts(
     model: TransformerBridge,

@@ -25,7 +25,7 @@ PACKAGE = Path(__file__).parent
 CONSTRAINTS = PACKAGE.parent / "constraints.txt"
 WEIGHTS = PACKAGE / "models" / "weights"
 PYTHONS = ((3, 11), (3, 13))
-PURPOSE = {"lab": "`make lab`", "test": "`make test`"}
+PURPOSE = {"lab": "`make lab`", "test": "`make test`", "book": "`mi-course book`"}
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ def no_chapters(monkeypatch, tmp_path):
     monkeypatch.setattr(lab, "PACKAGE", tmp_path / "site-packages" / "mi_course")
 
 
-@pytest.mark.parametrize("command", ["lab", "build", "check", "grade", "train", "models", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["lab", "build", "book", "check", "grade", "train", "models", "doctor"]
+)
 def test_each_command_explains_itself(command):
     done = run(cli.app, [command, "--help"])
     assert done.exit_code == 0

@@ -19,6 +19,7 @@ ORDER = [
     "widgets",
     "exercises",
     "grading",
+    "book",
     "doctor",
     "lab",
     "cli",

@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import html
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,8 @@ window.miCourseCircuitsVis ??= (async () => {
 })();
 </script>
 """
+
+LOADED = re.compile('[^"]*'.join(map(re.escape, LOADER.split("%s"))))
 
 VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
 <em>Not drawn yet: the script comes with the first view of this notebook. Run that cell again.</em>
@@ -227,11 +230,27 @@ def _running_cell() -> tuple[str | None, int]:
     return parent.get("metadata", {}).get("cellId"), getattr(shell, "execution_count", 0)
 
 
+def script_path() -> Path:
+    """Return where the installed CircuitsVis keeps its script."""
+    return Path(circuitsvis.__file__).parent / "dist" / "cdn" / "iife.js"
+
+
+def without_script(saved: str) -> str:
+    """Return the HTML of a view, or of a `ViewScript`, without CircuitsVis itself.
+
+    Args:
+        saved: from a notebook, made with whatever version of CircuitsVis.
+
+    Returns:
+        HTML for a page that brings the script otherwise.
+    """
+    return LOADED.sub("", saved)
+
+
 @cache
 def _packed_script() -> str:
-    script = Path(circuitsvis.__file__).parent / "dist" / "cdn" / "iife.js"
     # mtime=0 keeps the bytes, and with them the saved notebook, the same every time.
-    return base64.b64encode(gzip.compress(script.read_bytes(), mtime=0)).decode()
+    return base64.b64encode(gzip.compress(script_path().read_bytes(), mtime=0)).decode()
 
 
 def _rounded(pattern: list[list[float]]) -> list[list[float]]:

@@ -1,0 +1,13 @@
+// Draw the figures whose data stands in the page, and hand CircuitsVis to the views.
+(() => {
+  // The views wait for this promise; in a notebook it unpacks the script, here it is there already.
+  window.miCourseCircuitsVis = Promise.resolve(window.CircuitsVis);
+  window.dispatchEvent(new Event("mi-course-circuitsvis"));
+  for (const place of document.querySelectorAll(".mi-figure")) {
+    const { data, layout } = JSON.parse(place.querySelector("script").textContent);
+    // A little narrower is well where the page is; a title would not bear more. The rest scrolls.
+    layout.width = Math.max(0.9 * layout.width, Math.min(layout.width, place.clientWidth));
+    window.Plotly.newPlot(place, data, layout, { displaylogo: false });
+    if (place.scrollWidth > place.clientWidth) place.tabIndex = 0; // so that the keyboard scrolls
+  }
+})();

@@ -101,9 +101,11 @@ test-colab: $(COLAB) ## every notebook, and the cell that installs the course, w
 	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval-lax chapters
 	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) -o addopts= --import-mode=importlib tests/test_wheel.py
 
-lint: $(READY) ## ruff: rules and format
+lint: $(READY) ## rules and format (ruff), spelling (codespell), code that nothing uses (vulture)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell
+	$(BIN)/vulture
 
 notebooks: $(READY) ## solutions/*.py -> executed solutions and student chapters
 	$(BIN)/mi-course build

@@ -15,7 +15,6 @@ from tests.exercises import demo
 
 TEACHER = Notebook((CodeCell("a", "import torch", tags=("setup",)),))
 FACTOR = 1.0
-TABLE = torch.tensor([1.0, 2.0])
 # Prints the digests of a chapter's questions, in a process whose processor we choose.
 PRINT = """
 import sys
@@ -43,10 +42,6 @@ def other_helper(values):
 
 def reference(values):
     return helper(values).mean(dim=1)
-
-
-def by_table(values):
-    return values * TABLE
 
 
 def asked(exercise, secret=b"secret", teacher=TEACHER):

@@ -112,9 +112,17 @@ def _tidy_one(output: Output) -> Output | None:
     if kind not in ("display_data", "execute_result") or WIDGET in data:
         return None
     if PLOTLY in data:
-        data = {PLOTLY: data[PLOTLY]}  # the HTML beside it holds a random id, and the library
+        # The HTML beside it holds a random id, and the library.
+        data = {PLOTLY: _without_server(data[PLOTLY])}
     data = {mime: _joined(value) for mime, value in data.items()}
     return {**output, "data": data, "metadata": {}}
+
+
+def _without_server(figure: dict[str, Any]) -> dict[str, Any]:
+    """A figure without the address of plotly's editor, which plotly 5 put into every one."""
+    config = {k: v for k, v in figure.get("config", {}).items() if k != "plotlyServerURL"}
+    rest = {key: value for key, value in figure.items() if key != "config"}
+    return {**rest, "config": config} if config else rest
 
 
 def _joined(value: Any) -> Any:

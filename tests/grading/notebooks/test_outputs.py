@@ -81,6 +81,15 @@ def test_a_figure_agrees_with_itself_packed_in_another_way():
     assert figure_difference(FIGURE, single) is None
 
 
+def test_the_editor_that_plotly_5_names_in_every_figure_is_left_out():
+    other = {**FIGURE, "config": {"plotlyServerURL": "https://plot.ly"}}
+    assert differences([shown(**{PLOTLY: FIGURE})], [shown(**{PLOTLY: other})]) == []
+    other = {**FIGURE, "config": {"staticPlot": True}}
+    assert differences([shown(**{PLOTLY: FIGURE})], [shown(**{PLOTLY: other})]) == [
+        "output 1: figure: only one of the two has config"
+    ]
+
+
 @pytest.mark.parametrize(
     ("change", "place"),
     [

@@ -23,6 +23,7 @@ TINY_VOCABULARY = 50
 COMPILED = {"reverse": reverse, "xproportion": xproportion}
 # Real models that the chapters were written for; any other Hugging Face name works too.
 REAL = ("openai-community/gpt2", "EleutherAI/pythia-70m", "EleutherAI/pythia-160m")
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,11 @@ def checkpoints(name: str) -> tuple[Checkpoint, ...]:
 
 
 def load(
-    name: str, *, checkpoint: Checkpoint | int | None = None, device: str | None = None
+    name: str,
+    *,
+    checkpoint: Checkpoint | int | None = None,
+    device: str | None = None,
+    dtype: str = "float32",
 ) -> TransformerBridge:
     """Return a model in evaluation mode, on the GPU where there is one.
 
@@ -77,12 +82,28 @@ def load(
         name: an embedded model, a Hugging Face name, or a directory with a checkpoint.
         checkpoint: of a trained embedded model, a `Checkpoint` or its step.
         device: "cpu", "cuda", ...; chosen when None.
+        dtype: of weights and activations: "float32", or "bfloat16" for half the memory and three
+            significant digits.
 
     Raises:
-        ValueError: if the name is unknown, the weights are damaged, or a real model is neither in
-            the local cache nor to be reached.
+        ValueError: if the name or the dtype is unknown, the weights are damaged, or a real model is
+            neither in the local cache nor to be reached.
     """
+    if dtype not in DTYPES:
+        raise ValueError(f"expected dtype in {list(DTYPES)}, got {dtype!r}; try 'float32'")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if name in COMPILED or name in RECIPES or name.startswith("tiny-"):
+        return _load_own(name, checkpoint, device).to(DTYPES[dtype])
+    if "/" in name or Path(name).exists():
+        return _load_real(name, device, DTYPES[dtype])
+    near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]
+    raise ValueError(
+        f"expected an embedded model {list(names())}, a Hugging Face name with its owner such "
+        f"as {list(REAL)}, or a directory, got {name!r}; try {near[0]!r}"
+    )
+
+
+def _load_own(name: str, checkpoint: Checkpoint | int | None, device: str) -> TransformerBridge:
     if name.startswith("tiny-"):
         _, layers, *mlp = name.split("-")
         return tiny(n_layers=int(layers), attn_only=mlp != ["mlp"], device=device)
@@ -92,15 +113,7 @@ def load(
                 f"expected no checkpoint, got {checkpoint}: {name!r} has no checkpoints"
             )
         return COMPILED[name](device=device).bridge
-    if name in RECIPES:
-        return _load_embedded(recipe(name), checkpoint, device)
-    if "/" not in name and not Path(name).exists():
-        near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]
-        raise ValueError(
-            f"expected an embedded model {list(names())}, a Hugging Face name with its owner such "
-            f"as {list(REAL)}, or a directory, got {name!r}; try {near[0]!r}"
-        )
-    return _load_real(name, device)
+    return _load_embedded(recipe(name), checkpoint, device)
 
 
 def _load_embedded(
@@ -122,9 +135,9 @@ def _load_embedded(
     return native.to_bridge(module, tokenizer, plan.name, device)
 
 
-def _load_real(name: str, device: str) -> TransformerBridge:
+def _load_real(name: str, device: str, dtype: torch.dtype) -> TransformerBridge:
     try:
-        return TransformerBridge.boot_transformers(name, device=device).eval()
+        return TransformerBridge.boot_transformers(name, device=device, dtype=dtype).eval()
     except OSError as error:
         raise ValueError(
             f"expected {name!r} in the local Hugging Face cache or on the network, got: "

@@ -100,6 +100,25 @@ def test_a_real_architecture_loads_from_a_local_directory_with_the_same_hook_nam
     assert cache["blocks.1.hook_resid_pre"].shape == (2, 9, 16)
 
 
+@pytest.mark.parametrize("write", [gpt2, gpt_neox])
+def test_a_real_architecture_and_an_embedded_one_run_in_bfloat16(write, tmp_path):
+    write(tmp_path)
+    zoo.load_tokenizer().save_pretrained(tmp_path)
+    tokens = torch.randint(0, 60, (2, 9))
+    for name in (str(tmp_path), "attn-1l"):
+        exact, half = (zoo.load(name, device="cpu", dtype=each) for each in zoo.DTYPES)
+        assert exact.cfg.dtype == exact.W_U.dtype == torch.float32
+        assert half.cfg.dtype == half.W_U.dtype == half(tokens).dtype == torch.bfloat16
+        # Three significant digits at best, and many sums.
+        apart = (half(tokens).float() - exact(tokens)).abs().max() / exact(tokens).abs().max()
+        assert 0 < apart < 0.05
+
+
+def test_an_unknown_dtype_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"dtype in \['float32', 'bfloat16'\], got 'float16'"):
+        zoo.load("town", dtype="float16")
+
+
 def test_a_real_name_without_network_or_cache_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(ValueError, match=r"nobody/nothing.*cache or on the network.*town"):

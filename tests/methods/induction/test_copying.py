@@ -9,6 +9,7 @@ from mi_course.methods.induction import (
     copying_scores,
     full_ov_circuit,
 )
+from mi_course.methods.induction import copying as copying_module
 from mi_course.methods.induction.copying import ov_circuits
 
 
@@ -42,6 +43,16 @@ def test_accuracy_counts_rows_by_hand():
     assert copying_accuracy(circuit).item() == pytest.approx(1 / 3)
     assert copying_accuracy(circuit, k=2).item() == pytest.approx(2 / 3)
     assert copying_accuracy(circuit, k=2, token_ids=torch.tensor([1, 2])).item() == 0.5
+
+
+def test_of_a_large_vocabulary_evenly_spread_tokens_stand_for_all(monkeypatch):
+    monkeypatch.setattr(copying_module, "MOST_ROWS", 4)
+    turn = torch.arange(10) * torch.pi / 5
+    circle = torch.stack([turn.cos(), turn.sin()], dim=1)
+    only_late = circle * (torch.arange(10) >= 5)[:, None]
+    # Looked at are 0, 2, 5 and 7, of which the last two copy.
+    assert copying_accuracy(FactoredMatrix(only_late, circle.T)) == 0.5
+    assert copying_accuracy(FactoredMatrix(only_late, circle.T), token_ids=torch.arange(6)) == 1 / 6
 
 
 @pytest.mark.parametrize("chunk", [1, 7, 1000])

@@ -29,7 +29,7 @@ def saved_figures(notebook: Path) -> list[dict[str, Any]]:
 
 
 def figure_titled(notebook: Path, beginning: str) -> go.Figure:
-    """Return the saved figure of a notebook whose title begins so.
+    """Return the saved figure of a notebook whose title begins so, however it is wrapped.
 
     Raises:
         ValueError: there is no such figure.

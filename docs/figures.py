@@ -36,7 +36,7 @@ def figure_titled(notebook: Path, beginning: str) -> go.Figure:
     """
     titles = []
     for data in saved_figures(notebook):
-        titles.append(data["layout"].get("title", {}).get("text", ""))
+        titles.append(data["layout"].get("title", {}).get("text", "").replace("<br>", " "))
         if titles[-1].startswith(beginning):
             return go.Figure(data["data"], data["layout"])
     raise ValueError(f"expected a figure in {notebook.name} titled {beginning!r}, got {titles}")

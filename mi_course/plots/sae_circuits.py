@@ -140,10 +140,10 @@ def plot_feature_tree(
     )
     root, widest = tree.nodes[0], max(len(tree.layer(hook)) for hook in hooks)
     first = root.causes[0] if root.causes else None
-    claim = f"Latent {root.latent} has no cause among the latents tried"
+    claim = f"Feature {root.latent} has no cause among the features tried"
     if first is not None:
         claim = (
-            f"Latent {_called((root.hook, root.latent), names, ' ')} loses "
+            f"Feature {_called((root.hook, root.latent), names, ' ')} loses "
             f"{root.share(first):.0%} without {_called(first.key, names, ' ')} of the layer before"
         )
     return frame(

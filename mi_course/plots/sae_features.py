@@ -55,7 +55,7 @@ def plot_feature_page(page: FeaturePage, *, title: str | None = None) -> go.Figu
     frame(
         figure,
         title=title
-        or f"Latent {page.latent} of {page.dictionary} is active at {page.density:.2%} of the "
+        or f"Feature {page.latent} of {page.dictionary} is active at {page.density:.2%} of the "
         f"tokens; best label {label}, F1 {f1:.2f}",
         summary=page.summary(),
         width=WIDTH - 120,  # the title starts beside the examples' names

@@ -37,7 +37,7 @@ def plot_latent_ablation(
     said = ", ".join(labels[: min(4, k)])
     return frame(
         figure,
-        title=title or f"Without latent {latent} the logits of {said} fall most",
+        title=title or f"Without feature {latent} the logits of {said} fall most",
         summary=found.summary(latent),
         width=700,
         height=320,
@@ -87,13 +87,13 @@ def plot_ablation_size(found: LatentAblations, *, title: str | None = None) -> g
             col=1,
         )
     for col, done in enumerate(("ablated, x - f(x) v", "projected out, x - (d x) d"), start=1):
-        figure.update_xaxes(title=f"latent, {done}", type="category", row=1, col=col)
+        figure.update_xaxes(title=f"feature, {done}", type="category", row=1, col=col)
     figure.update_yaxes(title="KL (nats)", row=1, col=1)
     own, projected = found.kl_elsewhere.mean(), found.projected_kl_elsewhere.mean()
     return frame(
         figure,
         title=title
-        or f"Elsewhere an ablated latent costs {own:.4f} nats on average, its direction "
+        or f"Elsewhere an ablated feature costs {own:.4f} nats on average, its direction "
         f"projected out {projected:.4f}",
         summary=" ".join(found.summary(latent) for latent in found.latents),
         width=760,
@@ -130,7 +130,7 @@ def plot_latent_steering(found: LatentSteering, *, title: str | None = None) -> 
             x=list(found.amounts),
             y=own.tolist(),
             mode="lines+markers",
-            name=f"latent {found.latent}",
+            name=f"feature {found.latent}",
             legendgroup="latent",
             showlegend=col == 1,
             line={"color": COLOURS[0]},
@@ -149,7 +149,7 @@ def plot_latent_steering(found: LatentSteering, *, title: str | None = None) -> 
         figure,
         title=title
         or f"{found.behaviour[:1].upper()}{found.behaviour[1:]}: {found.untouched:.1%} untouched, "
-        f"{found.share[at]:.1%} with latent {found.latent} {done} {found.amounts[at]:.3g}",
+        f"{found.share[at]:.1%} with feature {found.latent} {done} {found.amounts[at]:.3g}",
         summary=found.summary(),
         width=800,
         height=320,

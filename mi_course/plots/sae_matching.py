@@ -97,10 +97,10 @@ def plot_splitting(found: Splitting, *, title: str | None = None) -> go.Figure:
         go.Bar(x=list(range(len(counts))), y=counts, text=counts, marker={"color": COLOURS[0]})
     )
     figure.update_xaxes(title=f"children in {found.names[1]}", dtick=1)
-    figure.update_yaxes(title=f"latents of {found.names[0]}")
+    figure.update_yaxes(title=f"features of {found.names[0]}")
     return frame(
         figure,
-        title=title or f"{several:.0%} of the latents split into several in the wider dictionary",
+        title=title or f"{several:.0%} of the features split into several in the wider dictionary",
         summary=found.summary(),
         width=560,
         height=320,
@@ -141,7 +141,7 @@ def plot_absorption(found: Absorption, *, title: str | None = None) -> go.Figure
     return frame(
         figure,
         title=title
-        or f"#{found.parent} misses {1 - found.recall:.0%} of {found.label}; more special latents "
+        or f"#{found.parent} misses {1 - found.recall:.0%} of {found.label}; more special features "
         f"are active on {found.explained:.0%} of that",
         summary=found.summary(),
         width=720,

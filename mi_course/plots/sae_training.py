@@ -9,9 +9,9 @@ from mi_course.results import TrainingCurves
 __all__ = ["plot_training_curves"]
 
 PANELS = {
-    "L0: latents active (log scale)": lambda curves: curves.l0,
+    "L0: features active (log scale)": lambda curves: curves.l0,
     "FVU: variance unexplained": lambda curves: curves.fvu,
-    "fraction of latents dead": lambda curves: curves.dead,
+    "fraction of features dead": lambda curves: curves.dead,
 }
 L0_TICKS = [n * 10**power for power in range(-1, 5) for n in (1, 2, 5)]
 LEAST_L0 = 0.1  # a log scale has no zero

@@ -130,9 +130,9 @@ class FeatureCauses:
             for cause in self.causes[:4]
         )
         return (
-            f"Latent {self.latent} at {self.hook} is at {self.activation:.2f} in "
-            f"{self.n_examples} examples; of {self.n_active} earlier latents it loses most without "
-            f"{told or 'none'}."
+            f"Feature {self.latent} at {self.hook} is at {self.activation:.2f} in "
+            f"{self.n_examples} examples; of {self.n_active} earlier features it loses most "
+            f"without {told or 'none'}."
         )
 
 

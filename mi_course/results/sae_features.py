@@ -157,7 +157,7 @@ class FeaturePage:
 
     def __post_init__(self) -> None:
         if not self.examples:
-            raise ValueError("expected examples of the latent, got none, try one that is active")
+            raise ValueError("expected examples of the feature, got none, try one that is active")
 
     def summary(self) -> str:
         """Return two sentences: how often it is active and on what, and what it writes."""
@@ -168,7 +168,7 @@ class FeaturePage:
             for side in (self.logits.top, self.logits.bottom)
         )
         return (
-            f"Latent {self.latent} of {self.dictionary} is active at {self.density:.2%} of the "
+            f"Feature {self.latent} of {self.dictionary} is active at {self.density:.2%} of the "
             f"tokens, most often at {on}; its best label is {label} (held-out F1 {f1:.2f}). It "
             f"raises {up} and lowers {down}. Strongest example: {self.examples[0].text()!r}."
         )

@@ -59,7 +59,7 @@ class LatentAblations:
             ValueError: it was not ablated.
         """
         if latent not in self.latents:
-            raise ValueError(f"expected one of the latents {list(self.latents)}, got {latent}")
+            raise ValueError(f"expected one of the features {list(self.latents)}, got {latent}")
         return self.latents.index(latent)
 
     def losers(self, latent: int, k: int = 8) -> list[tuple[str, float]]:
@@ -82,7 +82,7 @@ class LatentAblations:
         chance = self.random_kl[at].mean() if self.random_kl.numel() else float("nan")
         lost = ", ".join(f"{token!r} {value:+.2f}" for token, value in self.losers(chosen, 4))
         return (
-            f"Without latent {chosen} of {self.dictionary} the logits of {lost} fall most, over "
+            f"Without feature {chosen} of {self.dictionary} the logits of {lost} fall most, over "
             f"{int(self.n_active[at])} tokens. KL is {self.kl[at]:.3f} nats there and "
             f"{self.kl_elsewhere[at]:.3f} elsewhere; {self.projected_kl[at]:.3f} and "
             f"{self.projected_kl_elsewhere[at]:.3f} when its direction is projected out, "
@@ -130,7 +130,7 @@ class LatentSteering:
         chance = f"at most {self.random[:, at].max():.1%}" if len(self.random) else "not tried"
         done = "raised by" if self.how == "added" else "clamped to"
         return (
-            f"With latent {self.latent} of {self.dictionary} {done} {self.amounts[at]:.3g}, the "
+            f"With feature {self.latent} of {self.dictionary} {done} {self.amounts[at]:.3g}, the "
             f"probability of {self.behaviour} is {self.share[at]:.1%} ({self.untouched:.1%} "
             f"untouched, KL {self.kl[at]:.2f} nats); random directions that move activations as "
             f"far: {chance}."

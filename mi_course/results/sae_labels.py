@@ -145,7 +145,7 @@ class Absorption:
             )
         )
         return (
-            f"{self.label}: latent {self.parent} is active on {self.recall:.0%} of the tokens; on "
-            f"{self.explained:.0%} of the {self.n_missed} others a more special latent is: "
+            f"{self.label}: feature {self.parent} is active on {self.recall:.0%} of the tokens; on "
+            f"{self.explained:.0%} of the {self.n_missed} others a more special feature is: "
             f"{taken or 'none'}."
         )

@@ -134,8 +134,8 @@ class Splitting:
         none, one = ((self.sizes == n).float().mean().item() for n in (0, 1))
         most = int(self.sizes.argmax())
         return (
-            f"From {self.names[0]} to {self.names[1]}: {none:.0%} of {self.n_parents} latents "
-            f"have no child, {one:.0%} have one, {1 - none - one:.0%} have several; latent {most} "
+            f"From {self.names[0]} to {self.names[1]}: {none:.0%} of {self.n_parents} features "
+            f"have no child, {one:.0%} have one, {1 - none - one:.0%} have several; feature {most} "
             f"has the most, {int(self.sizes[most])}. {(~self.is_child).float().mean():.0%} of "
-            f"{len(self.parent)} latents of the wide one are nobody's child."
+            f"{len(self.parent)} features of the wide one are nobody's child."
         )

@@ -39,7 +39,7 @@ class TrainingCurves:
     def summary(self) -> str:
         """Return one sentence: L0, FVU and dead latents at the end."""
         return (
-            f"{self.name} after {self.steps[-1]} steps: {self.l0[-1]:.1f} latents are active on an "
-            f"activation, {self.fvu[-1]:.3f} of the variance is unexplained, {self.dead[-1]:.1%} "
-            "of the latents are dead."
+            f"{self.name} after {self.steps[-1]} steps: {self.l0[-1]:.1f} features are active on "
+            f"an activation, {self.fvu[-1]:.3f} of the variance is unexplained, "
+            f"{self.dead[-1]:.1%} of the features are dead."
         )

@@ -59,7 +59,7 @@ class FeatureBrowser(ControlledFigure):
             value=self._ranked() if latent is None else latent,
             min=0,
             max=dictionary.n_features - 1,
-            description="latent",
+            description="feature",
         )
         self._view: Any = None
         self._page: FeaturePage | None = None

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = [*sorted(ROOT.glob("solutions/*.ipynb")), *sorted(ROOT.glob("chapters/*.ipynb"))]
+FIGURE = "application/vnd.plotly.v1+json"
 GLOSSARY = ROOT / "docs" / "glossary.md"
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")} - {GLOSSARY})
 EACH = pytest.mark.parametrize(
@@ -22,7 +23,7 @@ NOT_OURS = re.compile(
     r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\"[^\"\n]*\"|\(https?:[^)]*\)", re.S
 )
 TITLES = re.compile(r"^(?=.*(?:Further reading|\[\w+\d\d\])).*$", re.M)
-HEADS = re.compile(r"\bheads? \d+\.\d+\b|\bL\d+\.?(?:h|\.H)\d+\b|\bH\d+L\d+\b")
+HEADS = re.compile(r"\bhead \d+\.\d+\b|\bL\d+\.?(?:h|\.H)\d+\b|\bH\d+L\d+\b")
 STEMS = (
     "analy optimi minimi maximi normali recogni organi generali summari initiali memori speciali"
 )
@@ -64,6 +65,15 @@ def markdown(path):
     return "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
 
 
+def said_by_figures(path):
+    """Titles and summaries of the figures that a notebook saved."""
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = (output for cell in cells for output in cell.get("outputs", []))
+    layouts = [data["layout"] for each in outputs if (data := each.get("data", {}).get(FIGURE))]
+    titles = (layout["title"]["text"].replace("<br>", " ") for layout in layouts)
+    return "\n".join([*titles, *(layout["meta"]["summary"] for layout in layouts)])
+
+
 def own_words(text):
     """The text without code, formulas, quotations and titles, on one line."""
     text = NOT_OURS.sub(" ", text)
@@ -91,6 +101,15 @@ def chapter_texts():
 @EACH
 def test_no_term_is_written_in_another_way(path):
     assert slips(own_words(markdown(path)), terms()) == {}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in NOTEBOOKS if path.parent.name == "solutions"], ids=lambda p: p.stem
+)
+def test_figures_use_the_same_words(path):
+    said = said_by_figures(path)
+    assert said
+    assert slips(own_words(said), terms()) == {}
 
 
 def test_a_planted_variant_of_each_kind_is_found():

@@ -169,7 +169,7 @@ def test_latents_are_counted_by_children():
     figure = plot_splitting(split)
     # Latents 2 and 3 have none (a cosine of 0.1 is no child), 1 has one, 0 has two.
     assert tuple(figure.data[0].y) == (2, 1, 1)
-    assert words(figure).startswith("25% of the latents split")
+    assert words(figure).startswith("25% of the features split")
 
 
 def test_absorbing_latents_are_active_where_the_parent_is_silent():
@@ -192,4 +192,4 @@ def test_absorbing_latents_are_active_where_the_parent_is_silent():
     assert [trace.name for trace in figure.data] == ["where #3 is silent", "where #3 is active"]
     assert tuple(figure.data[0].y) == ("#5 (kind: b)",)
     assert tuple(figure.data[0].x) == pytest.approx((0.8,))
-    assert words(figure).startswith("#3 misses 25% of kind: a; more special latents")
+    assert words(figure).startswith("#3 misses 25% of kind: a; more special features")

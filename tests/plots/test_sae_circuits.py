@@ -68,7 +68,7 @@ def test_wide_edges_carry_much_and_the_first_layer_is_at_the_bottom(tree):
     assert "50% lost without it, cosine 0.50" in strong.hovertext
     texts = [note.text for note in figure.layout.annotations]
     assert sorted(texts) == ["4<br>brackets", "7", "9"]
-    assert words(figure) == "Latent 7 loses 50% without 4 (brackets) of the layer before"
+    assert words(figure) == "Feature 7 loses 50% without 4 (brackets) of the layer before"
     assert summary(figure) == tree.summary()
 
 

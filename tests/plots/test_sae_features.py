@@ -61,7 +61,7 @@ def test_a_page_shows_activations_tokens_logits_and_labels():
     assert list(labels.text) == ["kind: http 0.75", "kind: dna 0.10"]
     title = figure.layout.title.text.replace("<br>", " ")
     assert title == (
-        "Latent 3 of SAE is active at 1.50% of the tokens; best label kind: http, F1 0.75"
+        "Feature 3 of SAE is active at 1.50% of the tokens; best label kind: http, F1 0.75"
     )
     assert summary(figure) == page().summary()
     assert plot_feature_page(page(), title="mine").layout.title.text == "mine"

@@ -54,7 +54,7 @@ def test_losers_stand_left_in_another_colour_than_winners(ablations):
     assert tuple(bars.y) == (-2, 2)
     assert tuple(figure.layout.xaxis.ticktext) == ("&lt;b&gt;", "c")
     assert bars.marker.color[0] != bars.marker.color[1]
-    assert words(figure) == "Without latent 7 the logits of &lt;b&gt; fall most"
+    assert words(figure) == "Without feature 7 the logits of &lt;b&gt; fall most"
     assert summary(figure) == ablations.summary(7)
 
 
@@ -79,6 +79,6 @@ def test_behaviour_and_cost_follow_the_amount_beside_random_directions(steering)
     assert tuple(figure.data[2].y) == pytest.approx((0.1, 0.7))
     assert tuple(figure.data[5].y) == (0, 2)
     assert tuple(figure.data[3].y) == (0, 1)
-    assert words(figure) == "Cyrillic: 10.0% untouched, 70.0% with latent 7 raised by 8"
+    assert words(figure) == "Cyrillic: 10.0% untouched, 70.0% with feature 7 raised by 8"
     assert figure.layout.xaxis.title.text == "amount added (units of activation)"
     assert summary(figure) == steering.summary()

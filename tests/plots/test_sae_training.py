@@ -33,8 +33,8 @@ def test_the_title_says_where_each_ends_and_the_summary_says_more():
     figure = plot_training_curves(curves(), curves("l1", (90.0, 30.0, 20.0)))
     title = figure.layout.title.text.replace("<br>", " ")
     assert title == "Variance left unexplained: topk 0.25 at L0 0, l1 0.25 at L0 20"
-    assert "l1 after 30 steps: 20.0 latents are active" in summary(figure)
-    assert "12.5% of the latents are dead" in summary(figure)
+    assert "l1 after 30 steps: 20.0 features are active" in summary(figure)
+    assert "12.5% of the features are dead" in summary(figure)
     assert plot_training_curves(curves(), title="Mine").layout.title.text == "Mine"
 
 

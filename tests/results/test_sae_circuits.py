@@ -48,7 +48,7 @@ def test_causes_are_told_as_shares_of_the_activation():
     found = causes(cause(drop=1.0), cause(5, -0.5))
     assert [found.share(each) for each in found.causes] == [0.5, -0.25]
     assert "blocks.0.hook_resid_post 4 (50%, cosine 0.50)" in found.summary()
-    assert "of 30 earlier latents" in found.summary()
+    assert "of 30 earlier features" in found.summary()
     assert "without none" in causes().summary()
     with pytest.raises(ValueError, match="largest drop first"):
         causes(cause(drop=1.0), cause(drop=2.0))

@@ -56,10 +56,10 @@ def test_an_example_shows_its_peak():
 
 def test_a_page_is_told_in_two_sentences():
     said = page().summary()
-    assert "Latent 3 of topk SAE (8, k=2) is active at 1.50% of the tokens" in said
+    assert "Feature 3 of topk SAE (8, k=2) is active at 1.50% of the tokens" in said
     assert "kind: http (held-out F1 0.80)" in said
     assert "raises 'a', 'b' and lowers 'b', 'a'" in said
-    with pytest.raises(ValueError, match="examples of the latent, got none"):
+    with pytest.raises(ValueError, match="examples of the feature, got none"):
         page(examples=())
 
 
@@ -117,7 +117,7 @@ def test_losers_and_winners_are_those_of_the_latent():
         "nan for random"
         in ablations(**dict.fromkeys(("random_kl", "random_loss"), torch.zeros(2, 0))).summary()
     )
-    with pytest.raises(ValueError, match=r"one of the latents \[7, 9\], got 8"):
+    with pytest.raises(ValueError, match=r"one of the features \[7, 9\], got 8"):
         found.losers(8)
     with pytest.raises(ValueError, match="finite kl"):
         ablations(kl=torch.tensor([0.0, torch.nan]))

@@ -17,8 +17,8 @@ GOOD = {
 
 def test_the_summary_tells_the_end():
     assert TrainingCurves(**GOOD).summary() == (
-        "topk after 2 steps: 3.0 latents are active on an activation, 0.250 of the variance is "
-        "unexplained, 50.0% of the latents are dead."
+        "topk after 2 steps: 3.0 features are active on an activation, 0.250 of the variance is "
+        "unexplained, 50.0% of the features are dead."
     )
 
 

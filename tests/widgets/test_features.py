@@ -70,14 +70,14 @@ def test_another_label_and_another_rank_lead_to_other_latents(model, dictionary,
     browser._ipython_display_()
     browser.label.value = "text: late"
     assert browser.latent.value == 5
-    assert "Latent 5" in browser.figure.layout.title.text
+    assert "Feature 5" in browser.figure.layout.title.text
     browser.rank.value = 2
     second = browser.latent.value
     assert second not in {5, 15}
     f1 = browser._scores.matrix[:, 1]
     assert f1[second] == f1.sort(descending=True).values[1]
     titles = [each.figure.layout.title.text for each in shown[1][2].updates]
-    assert ["Latent 5" in titles[0], f"Latent {second}" in titles[-1]] == [True, True]
+    assert ["Feature 5" in titles[0], f"Feature {second}" in titles[-1]] == [True, True]
     # One drawing for each latent, though two controls moved.
     assert len(titles) == 2
     assert len(shown[1][4].updates) == 2

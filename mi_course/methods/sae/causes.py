@@ -60,7 +60,7 @@ def top_rows(activity: LatentActivity, latent: int, *, k: int = 10) -> Examples:
     texts = activity.data.texts
     if texts is None or not len(tokens):
         raise ValueError(
-            f"expected documents in which latent {latent} is active, got none, try "
+            f"expected documents in which feature {latent} is active, got none, try "
             "labelled_activations with more documents"
         )
     rows, positions = texts.counted.nonzero().T

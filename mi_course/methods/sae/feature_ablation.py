@@ -79,7 +79,7 @@ def ablation_effects(
     whole = _whole(model, hook, dictionary, tokens, latents, counted, chunk)
     silent = [i for i, n in zip(latents, _n_active(whole).tolist(), strict=True) if not n]
     if silent:
-        raise ValueError(f"expected latents active in these texts, got {silent}, try other texts")
+        raise ValueError(f"expected features active in these texts, got {silent}, try other texts")
     ways = _ways(dictionary, latents, n_random, seed)
     found = _Sums.zeros(ways, whole)
     runs = _runs(whole, ways.shape[1])

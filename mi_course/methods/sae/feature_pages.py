@@ -291,6 +291,6 @@ def _active(activity: LatentActivity, latent: int) -> None:
     tokens: Int[Tensor, " entry"] = activity.entries(latent)[0]
     if not len(tokens):
         raise ValueError(
-            f"expected a latent that is active in these documents, got {latent}, try another "
+            f"expected a feature that is active in these documents, got {latent}, try another "
             "or more documents (LatentActivity.density tells which are)"
         )

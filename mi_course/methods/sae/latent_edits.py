@@ -59,7 +59,7 @@ def known_latents(dictionary: Dictionary, latents: Sequence[int]) -> None:
     unknown = [latent for latent in latents if not 0 <= latent < n]
     if unknown or not len(latents):
         raise ValueError(
-            f"expected latents from 0 to {n - 1} of {dictionary.name}, got "
+            f"expected features from 0 to {n - 1} of {dictionary.name}, got "
             f"{unknown[:5] or 'none'}, try one that is active somewhere"
         )
 
@@ -79,7 +79,7 @@ def clamped(dictionary: Dictionary, latents: Sequence[int], values: Sequence[flo
         ValueError: an unknown latent, or not one value for each.
     """
     if len(latents) != len(values):
-        raise ValueError(f"expected a value for each of {len(latents)} latents, got {len(values)}")
+        raise ValueError(f"expected a value for each of {len(latents)} features, got {len(values)}")
     vectors, chosen, wanted = latent_vectors(dictionary, latents), list(latents), list(values)
 
     def change(x: Float[Tensor, "*batch d_in"]) -> Float[Tensor, "*batch d_in"]:

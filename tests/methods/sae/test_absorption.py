@@ -50,7 +50,7 @@ def test_a_planted_absorber_is_found_with_its_tokens(chunk):
     assert found.explained == 1
     assert found.tokens == ((7,),)
     assert found.favourites == ("word: snake",)
-    assert "latent 0 is active on 67% of the tokens; on 100% of the 40 others" in found.summary()
+    assert "feature 0 is active on 67% of the tokens; on 100% of the 40 others" in found.summary()
 
 
 def test_a_label_that_is_told_entirely_has_no_absorber():

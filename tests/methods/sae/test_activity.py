@@ -50,5 +50,5 @@ def test_another_width_and_an_unknown_latent_are_refused():
     sae = sae_of(torch.eye(2))
     with pytest.raises(ValueError, match=r"expected activations of width 2 .* got 3"):
         latent_activity(sae, data_of(torch.ones(4, 3)))
-    with pytest.raises(ValueError, match="latents from 0 to 1"):
+    with pytest.raises(ValueError, match="features from 0 to 1"):
         latent_activity(sae, data_of(torch.ones(4, 2))).of(2)

@@ -155,7 +155,7 @@ def test_top_rows_are_documents_cut_behind_the_last_peak():
     )
     one = torch.ones(1, 1)
     sae = SAE(one, torch.zeros(1), one, torch.zeros(1), "l1")
-    with pytest.raises(ValueError, match="documents in which latent 0 is active"):
+    with pytest.raises(ValueError, match="documents in which feature 0 is active"):
         top_rows(latent_activity(sae, data), 0)
     object.__setattr__(data, "texts", SimpleNamespace(tokens=tokens, counted=counted))
     found = top_rows(latent_activity(sae, data), 0)
@@ -183,7 +183,7 @@ def test_what_makes_no_sense_is_refused(model, saes, examples):
     target = saes[HOOKS[2]]
     with pytest.raises(ValueError, match="earlier hooks, got none"):
         feature_causes(model, HOOKS[2], target, 0, {}, examples)
-    with pytest.raises(ValueError, match="latents from 0 to 23"):
+    with pytest.raises(ValueError, match="features from 0 to 23"):
         feature_causes(model, HOOKS[2], target, 24, {HOOKS[0]: target}, examples)
     with pytest.raises(ValueError, match=r"come before blocks\.0\.hook_resid_post"):
         feature_causes(model, HOOKS[0], target, 0, {HOOKS[1]: target}, examples)

@@ -101,8 +101,8 @@ def test_the_token_that_a_planted_latent_writes_loses_most(model):
     found = ablation_effects(model, last, sae, TOKENS, [0, 1], n_random=3)
     assert found.losers(0, 1)[0][0] == "7"
     assert found.winners(1, 1)[0][0] == "7"
-    assert "latent 0" in found.summary()
-    assert "latent 1" in found.summary(1)
+    assert "feature 0" in found.summary()
+    assert "feature 1" in found.summary(1)
     # Both are active everywhere, so there is no elsewhere.
     assert found.n_active.tolist() == [TOKENS.numel()] * 2
     assert found.kl_elsewhere.tolist() == [0, 0]
@@ -124,7 +124,7 @@ def test_a_latent_that_is_silent_or_unknown_is_refused(model, sae):
     silent = SAE(torch.zeros(16, 2), torch.tensor([1.0, -1.0]), sae.W_dec[:2], sae.b_dec, "l1")
     with pytest.raises(ValueError, match=r"active in these texts, got \[1\]"):
         ablation_effects(model, HOOK, silent, TOKENS, [0, 1])
-    with pytest.raises(ValueError, match="latents from 0 to 19"):
+    with pytest.raises(ValueError, match="features from 0 to 19"):
         ablation_effects(model, HOOK, sae, TOKENS, [20])
     with pytest.raises(ValueError, match="expected activations of width 16"):
         ablation_effects(model, "blocks.0.mlp.hook_pre", sae, TOKENS, [0])

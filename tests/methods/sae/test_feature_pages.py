@@ -113,7 +113,7 @@ def test_a_page_holds_every_part_of_a_latent(model, activity):
 def test_a_latent_that_never_speaks_or_does_not_exist_has_no_page(model, activity):
     with pytest.raises(ValueError, match="active in these documents, got 1, try another"):
         feature_page(model, activity, 1)
-    with pytest.raises(ValueError, match="latents from 0 to 15"):
+    with pytest.raises(ValueError, match="features from 0 to 15"):
         feature_page(model, activity, 16)
 
 

@@ -84,10 +84,10 @@ def test_vectors_are_decoder_rows_on_the_scale_of_the_model():
 
 @pytest.mark.parametrize("latents", [[], [10], [0, -1]])
 def test_latents_that_do_not_exist_are_refused(sae, latents):
-    with pytest.raises(ValueError, match="expected latents from 0 to 9"):
+    with pytest.raises(ValueError, match="expected features from 0 to 9"):
         ablated(sae, latents)
 
 
 def test_each_latent_needs_a_value(sae):
-    with pytest.raises(ValueError, match="a value for each of 2 latents, got 1"):
+    with pytest.raises(ValueError, match="a value for each of 2 features, got 1"):
         clamped(sae, [0, 1], [0.5])

@@ -33,7 +33,7 @@ def test_children_are_the_latents_that_point_and_fire_with_a_parent(axes):
     assert found.is_child.tolist() == [True, True, False, False]
     assert found.sizes.tolist() == [2, 0]
     assert found.children(0) == [0, 1]
-    assert "50% of 2 latents have no child, 0% have one, 50% have several" in found.summary()
+    assert "50% of 2 features have no child, 0% have one, 50% have several" in found.summary()
 
 
 def test_a_dictionary_beside_itself_has_one_child_each():

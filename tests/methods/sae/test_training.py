@@ -309,7 +309,7 @@ def test_the_bar_shows_l0_fvu_and_dead_latents(stream, monkeypatch):
 def test_a_training_is_its_curves(trained):
     training = trained("topk")
     assert isinstance(training, TrainingCurves)
-    assert "latents are active" in training.summary()
+    assert "features are active" in training.summary()
 
 
 @pytest.mark.slow

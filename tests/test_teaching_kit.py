@@ -1,12 +1,13 @@
 """The teacher kit says what the course says: minutes, points, messages, rubrics, numbers."""
 
 import re
+import tomllib
 
 import nbformat
 import pytest
 
 from docs.figures import figure_titled
-from docs.teaching import kit, pages, slides
+from docs.teaching import index, kit, pages, slides, syllabus
 from mi_course.exercises import registry
 
 CHAPTERS = kit.chapters()
@@ -93,7 +94,7 @@ def test_slides_are_figures_of_the_notebook_and_fill_a_frame_of_16_to_9(chapter)
         drawn = slides.slide(figure_titled(kit.SOLUTIONS / f"{here.source}.ipynb", each.figure))
         assert abs(drawn.layout.width / drawn.layout.height - 16 / 9) < 0.01
         title = drawn.layout.title.text.replace("<br>", " ")
-        assert title.startswith(each.figure.replace("<br>", " "))
+        assert title.startswith(each.figure)
 
 
 def changed(tmp_path, monkeypatch, old, new):
@@ -126,3 +127,67 @@ def test_every_answer_needs_a_mark_for_every_criterion(tmp_path, monkeypatch):
     old = '    [1, "later layers read a stream unlike any in training"],\n'
     with pytest.raises(ValueError, match="in the good answer"):
         changed(tmp_path, monkeypatch, old, "")
+
+
+def test_the_first_page_is_what_its_data_and_the_course_say():
+    assert (kit.FOLDER / "README.md").read_text() == index.index(), "run `make teaching`"
+
+
+EACH_COURSE = pytest.mark.parametrize("course", syllabus.load(), ids=lambda c: str(len(c.plan)))
+
+
+@EACH_COURSE
+def test_minutes_and_points_of_a_course_are_those_of_its_exercises(course):
+    asked = [e for chapter in course.chapters for e in registry.chapter(chapter)]
+    asked = [e for e in asked if e.id not in course.skip]
+    machine = sum(e.points for e in asked)
+    rubric = sum(q.points for chapter in course.chapters for q in registry.open_questions(chapter))
+    by_week = [course.points(week.due) for week in course.plan]
+    assert (sum(m for m, _ in by_week), sum(r for _, r in by_week)) == (machine, rubric)
+    for week in course.plan:
+        for chapter, length in week.lessons:
+            left = [e for e in kit.load(chapter).at_home(length) if e.id not in course.skip]
+            home = course.home_minutes(chapter, length)
+            assert home - pages.OPEN_MINUTES >= sum(e.minutes for e in left)
+    (line,) = [line for line in course_table(course) if line.startswith("| **all**")]
+    assert f"{len(asked)} exercises" in line and line.endswith(f"| {machine} + {rubric} |")
+    assert sum(course.weights.values()) == 100
+
+
+def course_table(course):
+    text = (kit.FOLDER / "README.md").read_text()
+    return text.split(f"## {len(course.plan)} weeks")[1].split("\n## ")[0].splitlines()
+
+
+@EACH
+def test_the_reading_of_a_chapter_is_named_in_its_notebook(chapter):
+    text = notebook_text(kit.load(chapter).source)
+    for key in syllabus.raw()["reading"][chapter]:
+        title = re.search(r"\*(.+?)\*", syllabus.raw()["sources"][key])[1]
+        assert f"[{key}]" in text or title in text, key
+
+
+def test_hours_are_read_from_what_a_notebook_says():
+    assert syllabus.notebook_minutes("00_start_here") == 75
+    assert syllabus.notebook_minutes("06_induction_heads") == 180
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('= 60, "open', '= 61, "open', "expected weights of 100 in all, got 101"),
+        ('["00/45", "06/45"]', '["00/45", "06/90"]', "week 1: expected a lesson of 90 minutes"),
+        ('lessons = ["03/90"]', 'lessons = ["02/90"]', "expected each chapter once"),
+        ('due = ["06"]', 'due = ["08"]', "week 2: expected what was taught, got ['08']"),
+        ('due = ["06"]', "due = []", "to be handed in once"),
+        ('"04.1", ', '"04.9", ', "expected skipped exercises of its chapters, got ['04.9']"),
+        ("weeks = 6", "weeks = 7", "expected 7 weeks, got 6"),
+    ],
+)
+def test_a_course_that_does_not_add_up_is_told(monkeypatch, old, new, message):
+    text = (kit.FOLDER / "syllabus.toml").read_text()
+    assert old in text
+    wrong = tomllib.loads(text.replace(old, new, 1))
+    monkeypatch.setattr(syllabus, "raw", lambda: wrong)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        syllabus.load()

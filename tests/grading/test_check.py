@@ -5,21 +5,14 @@ import numpy as np
 import pytest
 import torch
 
-from mi_course.exercises import registry
 from mi_course.exercises.core import Case, ModelRef
 from mi_course.grading import check
 from mi_course.grading.check import inspect_answer, run_case
-from tests.exercises import demo
+
+pytestmark = pytest.mark.usefixtures("chapter_99")
 
 # `mi_course.grading.check` is the function; this is the module that holds it.
 check_module = importlib.import_module("mi_course.grading.check")
-
-
-@pytest.fixture(autouse=True)
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
 
 
 def lines_of(body, name="position_means"):

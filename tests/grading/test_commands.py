@@ -6,25 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from mi_course import cli
-from mi_course.exercises import registry
 from mi_course.grading import grade as grading
-from tests.exercises import demo
 from tests.grading import small_class
 
 run = CliRunner().invoke
 N_MARKED = len(small_class.handed_in()) - 1  # all but the torn one
-
-
-@pytest.fixture(scope="module")
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    return small_class.write(tmp_path_factory.mktemp("class"))
 
 
 @pytest.fixture(scope="module")

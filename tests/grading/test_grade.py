@@ -5,11 +5,9 @@ import socket
 
 import pytest
 
-from mi_course.exercises import registry
 from mi_course.grading.grade import grade
 from mi_course.grading.isolation import isolation
 from mi_course.grading.isolation.isolation import SandboxError
-from tests.exercises import demo
 from tests.grading import class_of_students as students
 
 pytestmark = pytest.mark.needs_bwrap
@@ -62,13 +60,6 @@ UNREADABLE = {
     "empty-folder": "holds no notebook",
     "link": "a link",
 }
-
-
-@pytest.fixture(scope="module")
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
 
 
 @pytest.fixture(scope="module")

@@ -2,23 +2,16 @@ import json
 
 import pytest
 
-from mi_course.exercises import registry
 from mi_course.grading import grade as grading
 from mi_course.grading import handed_in
 from mi_course.grading.grade import grade
 from mi_course.grading.handed_in import hand_in, regraded
 from mi_course.grading.notebook import Submission
-from tests.exercises import demo
 from tests.grading import class_of_students as students
 
+pytestmark = pytest.mark.usefixtures("chapter_99")
+
 TEXT = json.dumps(students.notebook(students.RIGHT))
-
-
-@pytest.fixture(autouse=True)
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
 
 
 def submitted(folder, text=TEXT, name="99_demo.ipynb"):

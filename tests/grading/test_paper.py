@@ -25,13 +25,6 @@ print(*digests(sys.argv[1]))
 """
 
 
-@pytest.fixture
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
-
-
 def helper(values):
     return values * FACTOR
 

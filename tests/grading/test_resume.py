@@ -21,18 +21,6 @@ from tests.grading import small_class
 pytestmark = pytest.mark.needs_bwrap
 
 
-@pytest.fixture
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    return small_class.write(tmp_path_factory.mktemp("class"))
-
-
 @pytest.fixture(scope="module")
 def whole(room, tmp_path_factory):
     """The results of a run that nobody disturbed, and how many seconds it took."""

@@ -4,26 +4,12 @@ import unicodedata
 
 import pytest
 
-from mi_course.exercises import registry
 from mi_course.grading.finish import merge
 from mi_course.grading.grade import grade
 from mi_course.grading.shards import in_shard, parse_shard
-from tests.exercises import demo
 from tests.grading import small_class
 
 N = 3
-
-
-@pytest.fixture(scope="module")
-def chapter_99():
-    demo.install()
-    yield
-    registry.unregister(demo.CHAPTER)
-
-
-@pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    return small_class.write(tmp_path_factory.mktemp("class"))
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,9 @@ def load(
         raise ValueError(f"expected dtype in {list(DTYPES)}, got {dtype!r}; try 'float32'")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     if name in COMPILED or name in RECIPES or name.startswith("tiny-"):
-        return _load_own(name, checkpoint, device).to(DTYPES[dtype])
+        own = _load_own(name, checkpoint, device)
+        # They are saved in float32, and a bridge prints a line whenever it is asked for a dtype.
+        return own if dtype == "float32" else own.to(DTYPES[dtype])
     if "/" in name or Path(name).exists():
         return _load_real(name, device, DTYPES[dtype])
     near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]

@@ -96,10 +96,10 @@ test-notebooks: $(READY)
 	$(PYTEST) $(NBVAL) --nbval solutions
 	$(PYTEST) $(NBVAL) --nbval-lax chapters
 
-test-colab: $(COLAB) ## every notebook, and the cell that installs the course, with Colab's versions
+test-colab: $(COLAB) ## every notebook and figure, and the cell that installs the course, with Colab's versions
 	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval solutions
 	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval-lax chapters
-	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) -o addopts= --import-mode=importlib tests/test_wheel.py
+	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) -o addopts= --import-mode=importlib -m "not needs_browser" tests/plots tests/widgets tests/test_wheel.py
 
 lint: $(READY) ## rules and format (ruff), spelling (codespell), code that nothing uses (vulture)
 	$(BIN)/ruff check .

@@ -163,9 +163,8 @@ def one_by_one(model: TransformerBridge, tokens: Tensor) -> list[tuple[Tensor, .
 WAYS = {"ours": logit_lens, "at_once": all_at_once, "one_by_one": one_by_one}
 
 
-def measured(way: str, device: str) -> None:
-    """Print seconds, and the largest size of this process or of the GPU in megabytes."""
-    torch.set_num_threads(1)
+def measured(way: str, device: str) -> tuple[float, float]:
+    """Return seconds, and the largest size of this process or of the GPU in megabytes."""
     model, tokens = wide_model(device)
     model(tokens[:, :8])
     if device == "cuda":
@@ -173,16 +172,20 @@ def measured(way: str, device: str) -> None:
         torch.cuda.reset_peak_memory_stats()
     taken = seconds(lambda: WAYS[way](model, tokens), device)
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
-    print(taken, held if device == "cpu" else torch.cuda.max_memory_allocated() / 1e6)
+    return taken, held if device == "cpu" else torch.cuda.max_memory_allocated() / 1e6
+
+
+def in_process(way: str) -> tuple[float, float]:
+    """Return the same, measured in a process of its own, whose memory is nobody else's."""
+    command = [sys.executable, "-m", "benchmarks.lens", way]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    taken, held = map(float, done.stdout.split()[-2:])
+    return taken, held
 
 
 def grid(device: str) -> None:
     """Time and memory of the grid."""
-    found = {}
-    for way in WAYS:
-        command = [sys.executable, "-m", "benchmarks.lens", way, device]
-        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-        found[way] = [float(word) for word in done.stdout.split()[-2:]]
+    found = {way: in_process(way) if device == "cpu" else measured(way, device) for way in WAYS}
     shape = f"13 points x {N_POS} positions x {D_VOCAB} tokens{threads_of(device)}"
     unit = f"{clock_of(device)}s, {shape}"
     for peer, name in (("at_once", "all logits at once"), ("one_by_one", "one reading at a time")):
@@ -218,8 +221,8 @@ def attribution(device: str) -> None:
     answers = torch.tensor([pair.answers[0] for pair in pairs], device=device)
     rivals = torch.tensor([pair.wrongs[0] for pair in pairs], device=device)
     given = (model, tokens, answers, rivals)
-    heads = direct_logit_attribution(*given).heads().flatten()
-    theirs = cached_attribution(*given).mean(dim=1)[: len(heads)]
+    heads = direct_logit_attribution(*given).heads().flatten().cpu()
+    theirs = cached_attribution(*given).mean(dim=1)[: len(heads)].cpu()
     torch.testing.assert_close(heads, theirs, atol=1e-3, rtol=1e-3)
     ways = {
         "ours": lambda: direct_logit_attribution(*given),
@@ -241,4 +244,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    measured(*sys.argv[1:]) if sys.argv[1:2] and sys.argv[1] in WAYS else main()
+    if sys.argv[1:2] and sys.argv[1] in WAYS:
+        torch.set_num_threads(1)
+        print(*measured(sys.argv[1], "cpu"))
+    else:
+        main()

@@ -17,8 +17,13 @@ from docs.contact_sheets import write_sheets
 FOLDER = Path(__file__).parent
 SOLUTIONS = FOLDER.parent / "solutions"
 PLOTLY = "application/vnd.plotly.v1+json"
-# file -> the solution, and how the figure's title begins
-PICTURES = {"phase_change.png": ("06_induction_heads.ipynb", "Loss drop on a repeated copy")}
+# file -> the solution, how the figure's title begins, and how many pixels wide the picture is
+PICTURES = {
+    "phase_change.png": ("06_induction_heads.ipynb", "Loss drop on a repeated copy", 1600),
+    "logit_lens.png": ("02_logit_lens.ipynb", "Logit lens: of 10 best tokens", 1440),
+    "pentagon.png": ("04_superposition.ipynb", "5 features in 2 dimensions", 1200),
+    "circuit.png": ("08_acdc.ipynb", "18 edges are kept", 1000),
+}
 
 
 def saved_figures(notebook: Path) -> list[dict[str, Any]]:
@@ -46,10 +51,10 @@ def main() -> None:
     """Write every picture."""
     if chromium := shutil.which("chromium"):
         os.environ.setdefault("BROWSER_PATH", chromium)
-    for name, (notebook, beginning) in PICTURES.items():
+    for name, (notebook, beginning, width) in PICTURES.items():
         figure = figure_titled(SOLUTIONS / notebook, beginning)
         figure.layout.margin.b = (figure.layout.margin.b or 0) + 24  # the axis titles' descenders
-        figure.write_image(FOLDER / name, scale=2)
+        figure.write_image(FOLDER / name, scale=width / figure.layout.width)
         print(f"wrote docs/{name}")
     for name in write_sheets():
         print(f"wrote docs/{name}")

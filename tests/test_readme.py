@@ -1,0 +1,83 @@
+"""What a newcomer reads first is short, true to the tree, and dated."""
+
+import datetime
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from docs.figures import FOLDER, PICTURES, SOLUTIONS, figure_titled
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SHOWN = re.findall(r"!\[([^]]*)\]\((docs/[^)]*)\)", README)
+KILOBYTE = 1000
+
+
+def version_dates():
+    """Version and date of each heading of the changelog, newest first."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    return re.findall(r"^## (\S+) - (\S+)$", text, re.MULTILINE)
+
+
+def citation():
+    return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def test_readme_is_read_in_two_minutes():
+    prose = re.sub(r"```.*?```|<!--.*?-->|^\|.*$|\]\([^)]*\)", "", README, flags=re.S | re.M)
+    assert len(prose.split()) <= 600  # at 300 words a minute
+
+
+def test_readme_shows_the_pictures_that_make_figures_draws():
+    assert sorted(name for _, name in SHOWN) == sorted(f"docs/{name}" for name in PICTURES)
+    assert [name for alt, name in SHOWN if len(alt.split()) < 8] == []
+    sizes = {name: (FOLDER / name).stat().st_size for name in PICTURES}
+    assert {name: size for name, size in sizes.items() if size > 150 * KILOBYTE} == {}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_picture_comes_from_a_figure_that_a_solution_saved(name):
+    notebook, beginning, width = PICTURES[name]
+    figure = figure_titled(SOLUTIONS / notebook, beginning)
+    # Eight bytes of signature, then a block that starts with the width: PNG, section 11.2.1.
+    header = (FOLDER / name).read_bytes()[:20]
+    assert header[1:4] == b"PNG"
+    assert int.from_bytes(header[16:20]) == pytest.approx(width, abs=2)
+    assert figure.layout.meta["summary"]
+
+
+def test_readme_lists_every_chapter_in_order():
+    listed = re.findall(r"^\| (\d\d) \| ([^|]+) \|", README, re.MULTILINE)
+    sources = sorted(path.name[:2] for path in SOLUTIONS.glob("[0-9][0-9]_*.py"))
+    assert [number for number, _ in listed] == [f"{number:02}" for number in range(9)]
+    assert set(sources) <= {number for number, _ in listed}
+
+
+def test_commands_in_the_readme_exist():
+    made = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"\bmake ([a-z-]+)", README)) <= made
+
+
+def test_contributing_fits_on_one_screen():
+    assert len((ROOT / "CONTRIBUTING.md").read_text().splitlines()) <= 60
+
+
+def test_the_changelog_is_dated_and_ends_at_this_version():
+    versions = [tuple(map(int, version.split("."))) for version, _ in version_dates()]
+    dates = [datetime.date.fromisoformat(date) for _, date in version_dates()]
+    assert versions == sorted(versions, reverse=True)
+    assert dates == sorted(dates, reverse=True)
+    assert version_dates()[0][0] == PROJECT["version"]
+
+
+def test_the_citation_has_what_its_format_asks_for_and_agrees_with_the_package():
+    cited = citation()
+    assert {"cff-version", "message", "title", "authors"} <= set(cited)
+    assert all("name" in each or "family-names" in each for each in cited["authors"])
+    assert cited["license"] == PROJECT["license"] == "MIT"
+    assert (str(cited["version"]), str(cited["date-released"])) == version_dates()[0]
+    assert "MIT License" in (ROOT / "LICENSE").read_text()

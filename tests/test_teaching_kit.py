@@ -54,9 +54,9 @@ def test_misconceptions_come_from_several_exercises_and_quote_their_checks(chapt
     assert len({each.exercise for each in here.misconceptions}) >= min(3, len(here.exercises))
     for each in here.misconceptions:
         (planted,) = [w for w in registry.get(each.exercise).wrong if w.name == each.wrong]
-        row = f"| {each.think} | `{each.exercise}` | {each.message} |"
+        row = pages.row(each.think, f"`{each.exercise}`", each.message)
         assert row in text
-        assert (planted.hint.splitlines() or [planted.says])[0].replace("|", r"\|") in row
+        assert (planted.hint.splitlines() or [planted.says])[0] in row.replace(r"\|", "|")
 
 
 @EACH
@@ -64,7 +64,7 @@ def test_the_rubric_stands_on_the_page_word_for_word(chapter):
     here = kit.load(chapter)
     text = (kit.FOLDER / f"{chapter}.md").read_text()
     for criterion in here.question.rubric:
-        assert f"| {criterion.text} | {criterion.points} |" in text
+        assert pages.row(criterion.text, str(criterion.points)) in text
 
 
 @EACH
@@ -191,3 +191,7 @@ def test_a_course_that_does_not_add_up_is_told(monkeypatch, old, new, message):
     monkeypatch.setattr(syllabus, "raw", lambda: wrong)
     with pytest.raises(ValueError, match=re.escape(message)):
         syllabus.load()
+
+
+def test_a_bar_in_a_cell_does_not_end_it():
+    assert pages.row("|x|", "b") == r"| \|x\| | b |"

@@ -1,7 +1,7 @@
 """The first page of the teacher kit: the chapters at a glance, three courses, and their reading."""
 
 from docs.teaching import kit
-from docs.teaching.pages import total
+from docs.teaching.pages import row, total
 from docs.teaching.syllabus import LESSON, Course, Week, load, notebook_minutes, raw
 
 HEAD = """# Teaching the course
@@ -18,7 +18,15 @@ headings come from the course itself, and what does not fit is refused.
 | chapter | hours | exercises | min | points | open question | slides |
 |---|---|---|---|---|---|---|
 """
-COLUMNS = ("week", "lesson (min)", "done in class", "left for home", "reading", "due on Friday")
+COLUMNS = (
+    "week",
+    "lesson (min)",
+    "done in class",
+    "left for home",
+    "reading",
+    "due on Friday",
+    "points",
+)
 PROJECT = """## The project
 
 Two or three students take a behaviour of one of the models that no chapter explains, and explain
@@ -85,7 +93,7 @@ def _week(course: Course, number: int, week: Week) -> str:
     home = sum(course.home_minutes(c, n) for c, n in week.lessons)
     reading = dict.fromkeys(key for c, _ in week.lessons for key in raw()["reading"][c])
     machine, rubric = course.points(week.due)
-    cells = [
+    return row(
         f"{number}",
         "; ".join(lessons),
         ", ".join(f"`{each}`" for each in done),
@@ -93,8 +101,7 @@ def _week(course: Course, number: int, week: Week) -> str:
         ", ".join(reading),
         ", ".join(week.due),
         f"{machine} + {rubric}" if machine else "",
-    ]
-    return f"| {' | '.join(cells)} |"
+    )
 
 
 def _project() -> str:

@@ -50,8 +50,7 @@ class Misconception:
     def message(self) -> str:
         """What the check says to it: its first line, or a part of it between dots."""
         (planted,) = [each for each in registry.get(self.exercise).wrong if each.name == self.wrong]
-        said = planted.hint.splitlines()[0] if planted.hint else f"… {planted.says} …"
-        return said.replace("|", r"\|")  # a bar would end the cell of a table
+        return planted.hint.splitlines()[0] if planted.hint else f"… {planted.says} …"
 
 
 @dataclass(frozen=True)

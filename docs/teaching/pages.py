@@ -29,6 +29,11 @@ def total(exercises: tuple[Exercise, ...]) -> tuple[int, int]:
     return sum(e.minutes for e in exercises), sum(e.points for e in exercises)
 
 
+def row(*cells: str) -> str:
+    """Return the row of a table; a bar inside a cell would end it."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
 def _head(kit: Kit) -> str:
     minutes, points = total(kit.exercises)
     notebook = f"{kit.source}.ipynb"
@@ -53,7 +58,7 @@ def _lesson(kit: Kit, length: int) -> list[str]:
     rows, start = [], 0
     for step in kit.lessons[length]:
         end = start + step.minutes
-        rows.append(f"| {start}-{end} | {_place(kit, step)} | {step.show} | {step.ask} |")
+        rows.append(row(f"{start}-{end}", _place(kit, step), step.show, step.ask))
         start = end
     home = ", ".join(f"`{e.id}`" for e in kit.at_home(length)) or "no exercise"
     return [
@@ -80,7 +85,7 @@ def _misconceptions(kit: Kit) -> list[str]:
         "",
         "| they think | met by | the check says | ask |",
         "|---|---|---|---|",
-        *(f"| {m.think} | `{m.exercise}` | {m.message} | {m.ask} |" for m in kit.misconceptions),
+        *(row(m.think, f"`{m.exercise}`", m.message, m.ask) for m in kit.misconceptions),
         "",
     ]
 
@@ -96,15 +101,15 @@ def _open_question(kit: Kit) -> list[str]:
             quoted += [">", *_quoted(paragraph)]
         lines += [*quoted, ""]
     lines += [
-        "| " + " | ".join(["criterion", "of", *(answer.kind for answer in kit.answers)]) + " |",
+        row("criterion", "of", *(answer.kind for answer in kit.answers)),
         "|---" * (2 + len(kit.answers)) + "|",
     ]
     for number, criterion in enumerate(question.rubric):
         given = [answer.marks[number] for answer in kit.answers]
-        marks = " | ".join(f"{mark.points}: {mark.why}" for mark in given)
-        lines.append(f"| {criterion.text} | {criterion.points} | {marks} |")
-    sums = " | ".join(f"**{answer.points}**" for answer in kit.answers)
-    return [*lines, f"| **points** | **{question.points}** | {sums} |", ""]
+        marks = (f"{mark.points}: {mark.why}" for mark in given)
+        lines.append(row(criterion.text, str(criterion.points), *marks))
+    sums = (f"**{points}**" for points in (question.points, *(a.points for a in kit.answers)))
+    return [*lines, row("**points**", *sums), ""]
 
 
 def _slides(kit: Kit) -> list[str]:

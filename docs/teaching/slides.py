@@ -1,8 +1,8 @@
 """Slides of 16:9 from the figures that the executed solutions saved.
 
 `make figures` writes them into `docs/teaching/slides/`, which git does not keep: they follow from
-the notebooks. A figure is laid out anew in the smallest 16:9 frame that holds it and then drawn
-larger, so that its text is as large on the wall as its plot.
+the notebooks. A figure is laid out anew in a small frame of 16:9 and then drawn larger, so that its
+text can be read from the last row.
 """
 
 import os
@@ -10,14 +10,16 @@ import shutil
 from textwrap import wrap
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 from docs.figures import SOLUTIONS, figure_titled
 from docs.teaching.kit import FOLDER, chapters, load
 
 SLIDES = FOLDER / "slides"
 WIDTH, HEIGHT = 1600, 900  # pixels of a picture
-LEAST, MOST = 640, 1040  # of the frame in which it is laid out
+LEAST, MOST = 720, 880  # width of the frame in which it is laid out: text of 13 pixels is readable
 TITLE_SIZE, TITLE_LINE = 18, 24
+LETTER = 0.64  # width of a letter over its size, generously: a title that is cut off says nothing
 
 
 def slide(figure: go.Figure) -> go.Figure:
@@ -27,11 +29,11 @@ def slide(figure: go.Figure) -> go.Figure:
         figure: one of the course's figures; it is changed in place.
     """
     layout = figure.layout
-    wanted = max(LEAST, layout.width or 0, (layout.height or 0) * WIDTH / HEIGHT)
-    width = min(MOST, round(wanted))
+    # A tall figure is pressed: in a frame of its own height its text would be small.
+    width = min(MOST, max(LEAST, layout.width or 0, round(1.25 * (layout.height or 0))))
     height = round(width * HEIGHT / WIDTH)
     words = (layout.title.text or "").replace("<br>", " ")
-    lines = wrap(words, width=int(width / (0.56 * TITLE_SIZE)), break_long_words=False)
+    lines = wrap(words, width=int(width / (LETTER * TITLE_SIZE)), break_on_hyphens=False)
     was = 1 + (layout.title.text or "").count("<br>")
     top = 14 if len(lines) == 1 else 14 + TITLE_SIZE * 0.7  # see `plots.style.frame`
     figure.update_layout(
@@ -46,18 +48,30 @@ def slide(figure: go.Figure) -> go.Figure:
     return figure
 
 
+def drawn() -> dict[str, go.Figure]:
+    """Return every slide by the name of its file."""
+    return {
+        each.file(chapter): slide(
+            figure_titled(SOLUTIONS / f"{load(chapter).source}.ipynb", each.figure)
+        )
+        for chapter in chapters()
+        for each in load(chapter).slides
+    }
+
+
 def main() -> None:
     """Write the slides of every chapter."""
     if chromium := shutil.which("chromium"):
         os.environ.setdefault("BROWSER_PATH", chromium)
     SLIDES.mkdir(exist_ok=True)
-    for chapter in chapters():
-        kit = load(chapter)
-        for each in kit.slides:
-            figure = slide(figure_titled(SOLUTIONS / f"{kit.source}.ipynb", each.figure))
-            file = SLIDES / each.file(chapter)
-            figure.write_image(file, scale=WIDTH / figure.layout.width)
-            print(f"wrote docs/teaching/slides/{file.name}")
+    figures = drawn()
+    # One browser draws them all; to start one for each would take a dozen times as long.
+    pio.write_images(
+        fig=list(figures.values()),
+        file=[SLIDES / name for name in figures],
+        scale=[WIDTH / figure.layout.width for figure in figures.values()],
+    )
+    print(f"wrote {len(figures)} slides into docs/teaching/slides/")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ NBVAL := -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-colab test-code test-notebooks notebooks book figures sparse-table circuits-table models bench mutation lint clean
+.PHONY: help lab test test-all test-colab test-code test-notebooks notebooks book figures teaching sparse-table circuits-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18

@@ -10,7 +10,7 @@ For each chapter there is one page for the evening before: a lesson of 45 minute
 what students usually think and what the check then says, the rubric of the open question with two
 answers marked, and slides. Below are courses of 6, 10 and 14 weeks.
 
-Handing out, collecting and grading: [README](../../README.md#teach-with-it) and
+Handing out, collecting and grading: [Grading a class](../grade_a_class.md) and
 [How grading works](../grading.md). `make figures` draws the slides. To change a plan, edit
 `NN.toml` or `syllabus.toml` and run `make teaching`: minutes, points, rubrics, messages and
 headings come from the course itself, and what does not fit is refused.

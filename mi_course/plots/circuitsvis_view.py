@@ -46,7 +46,9 @@ window.miCourseCircuitsVis ??= (async () => {
 
 LOADED = re.compile('[^"]*'.join(map(re.escape, LOADER.split("%s"))))
 
-VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
+# CircuitsVis writes in grey: on white in dark themes too, where headings would become white.
+VIEW = """<style>div[data-mi-view] :is(h2, h3) { color: inherit }</style>
+<div data-mi-view="%(identity)s" style="margin: 12px 0; background: white; color: #222222">
 <em>Not drawn yet: the script comes with the first view of this notebook. Run that cell again.</em>
 </div>
 <p>%(summary)s</p>
@@ -65,11 +67,29 @@ VIEW = """<div data-mi-view="%(identity)s" style="margin: 12px 0">
 </script>
 """
 
-# How each part of CircuitsVis that we use is asked to draw.
+# How each part of CircuitsVis that we use is asked to draw. Its heads know the mouse only: the
+# keyboard's focus on a head's name is made to count as hovering, a space as a click, and JupyterLab
+# is asked to leave both alone.
 DRAW = {
     "AttentionHeads": """\
       place.id = "mi-view-" + Math.random().toString(36).slice(2);
       window.CircuitsVis.render(place.id, window.CircuitsVis.AttentionHeads, %(properties)s);
+      const asMouse = (from, to) => place.addEventListener(from, (event) =>
+        event.target.dispatchEvent(new MouseEvent(to, { bubbles: true })));
+      asMouse("focusin", "mouseover");
+      asMouse("focusout", "mouseout");
+      place.addEventListener("keydown", (event) => {
+        if (event.key !== " " && event.key !== "Enter") return;
+        event.preventDefault();
+        event.target.click();
+      });
+      const reach = () => place.querySelectorAll("h4:not([tabindex])").forEach((head) => {
+        head.tabIndex = 0;
+        head.role = "button";
+        head.dataset.lmSuppressShortcuts = "true";
+      });
+      new MutationObserver(reach).observe(place, { childList: true, subtree: true });
+      reach();
 """,
     "ColoredTokens": """\
       for (const properties of %(properties)s) {

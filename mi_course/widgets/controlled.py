@@ -18,6 +18,13 @@ from mi_course.plots.showing import Shown, redraw
 
 __all__ = ["ControlledFigure", "text_box"]
 
+# JupyterLab and Notebook take the arrow keys and letters of every control that is no line of text
+# for themselves: they would move to another cell, or delete this one. A control that has the focus
+# asks them not to. Core widgets cannot carry an attribute, so a picture that is not there sets it.
+OWN_KEYS = """<img src="data:," alt="" hidden onerror="
+  this.closest('.widget-vbox')?.addEventListener('focusin', (event) =>
+    event.target.setAttribute('data-lm-suppress-shortcuts', 'true'))">"""
+
 
 def text_box(value: str) -> ipywidgets.Text:
     """A line of text that counts when it is finished, not at each key."""
@@ -37,8 +44,10 @@ class ControlledFigure(ABC):
 
     def __init__(self, *rows: Sequence[ipywidgets.Widget]) -> None:
         self.told = ipywidgets.HTML()
-        boxes = [row[0] if len(row) == 1 else ipywidgets.HBox(row) for row in rows]
-        self.controls = ipywidgets.VBox([*boxes, self.told])
+        # In a narrow window the controls of a row stand below each other, not squeezed together.
+        wrapped = ipywidgets.Layout(flex_flow="row wrap")
+        boxes = [row[0] if len(row) == 1 else ipywidgets.HBox(row, layout=wrapped) for row in rows]
+        self.controls = ipywidgets.VBox([*boxes, self.told, ipywidgets.HTML(OWN_KEYS)])
         self._figure = self._draw()
         self._sentence: Any = None
         self._handle: Any = None

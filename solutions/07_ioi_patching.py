@@ -34,8 +34,10 @@ from mi_course.worlds import tasks
 MODEL = "town"  # or "openai-community/gpt2", or a directory with a checkpoint
 model = load(MODEL)
 stories = tasks.ioi(model.tokenizer, 60, seed=0, corruption="abc")
-# What chapter 02 found; in another model these are just some heads.
-MOVERS = ("L2H4", "L2H5", "L2H6", "L2H7") if MODEL == "town" else ("L1H0", "L1H1")
+# What chapter 02 found, and [Wang22] in GPT-2; in another model these are just some heads.
+KNOWN = {"town": ("L2H4", "L2H5", "L2H6", "L2H7")}
+KNOWN |= {"openai-community/gpt2": ("L9H6", "L9H9", "L10H0")}
+MOVERS = KNOWN.get(MODEL, ("L1H0", "L1H1"))
 
 # %% [markdown]
 # **Predict first.** We silence the four heads that raise the names, all at once. What happens to the logit of the right name minus the logit of the wrong one, which is 14.1 on average? And to the probability of the right name, which is 1.00?
@@ -529,7 +531,9 @@ def path_patch(
 check(path_patch)
 
 # %%
-ERASERS = ("L2H1", "L3H1") if MODEL == "town" else ("L1H2",)
+KNOWN = {"town": ("L2H1", "L3H1")}  # in GPT-2 the S-inhibition heads do this work
+KNOWN |= {"openai-community/gpt2": ("L7H3", "L7H9", "L8H6", "L8H10")}
+ERASERS = KNOWN.get(MODEL, ("L1H2",))
 direct = patching.path_patch(model, pairs, ["logits"], mlps="frozen")
 by_value = patching.path_patch(model, pairs, [f"{head}.v" for head in ERASERS])
 to_movers = patching.path_patch(model, pairs, [f"{head}.q" for head in MOVERS])
@@ -832,7 +836,7 @@ print("as it is:", judged(edit(model, new.clean, {})))
 my_guess = {"what breaks": ""}
 
 # %%
-layer, head = (2, 1) if MODEL == "town" else (1, 2)
+layer, head = {"town": (2, 1), "openai-community/gpt2": (8, 6)}.get(MODEL, (1, 2))
 hook = f"blocks.{layer}.attn.hook_pattern"
 pattern = record(model, new.clean, hook)[hook][:, head]
 looks = pattern[every, new.ends, new.places["s2"]].mean()

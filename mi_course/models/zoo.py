@@ -95,7 +95,7 @@ def load(
     if name in COMPILED or name in RECIPES or name.startswith("tiny-"):
         own = _load_own(name, checkpoint, device)
         # They are saved in float32, and a bridge prints a line whenever it is asked for a dtype.
-        return own if dtype == "float32" else own.to(DTYPES[dtype])
+        return own if dtype == "float32" else own.to(DTYPES[dtype], print_details=False)
     if "/" in name or Path(name).exists():
         return _load_real(name, device, DTYPES[dtype])
     near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]

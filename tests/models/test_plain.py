@@ -93,6 +93,14 @@ def test_logits_are_those_of_a_transformers_bridge(kind, tokens):
     torch.testing.assert_close(plain(model).forward(tokens), model(tokens), atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["gpt2", "neox"])
+def test_a_bridge_in_half_precision_has_a_twin_in_single_with_the_same_weights(kind, tokens):
+    model = from_transformers(kind).to(torch.bfloat16)
+    twin = plain(model)
+    rounded = model.to(torch.float32)
+    torch.testing.assert_close(twin.forward(tokens), rounded(tokens), atol=1e-4, rtol=1e-4)
+
+
 def test_compatibility_mode_is_reproduced_too(tokens):
     model = from_transformers("gpt2")
     model.enable_compatibility_mode()
@@ -186,8 +194,9 @@ def test_gradients_reach_the_residual_stream(model):
 
 
 def test_a_model_that_does_something_else_is_refused():
-    with pytest.raises(ValueError, match="logits differ"):
-        plain(native(attn_scores_soft_cap=1.0))
+    for dtype in (torch.float32, torch.bfloat16):
+        with pytest.raises(ValueError, match="logits differ"):
+            plain(native(attn_scores_soft_cap=1.0).to(dtype))
 
 
 def test_an_unknown_nonlinearity_is_refused():

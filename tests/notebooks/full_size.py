@@ -10,6 +10,7 @@ for each run says how long it took, what it held at its peak and which cells too
 import argparse
 import contextlib
 import io
+import itertools
 import json
 import multiprocessing
 import re
@@ -17,6 +18,7 @@ import resource
 import tempfile
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from tests.notebooks.true_sizes import PARAMETERS, checkpoint
@@ -28,27 +30,35 @@ NAMED, LOADED = re.compile(r'^MODEL = ".*?"', re.MULTILINE), "load(MODEL)"
 MIB = 2**20
 
 
-def run(chapter: str, folder: str, *, device: str = "cpu", dtype: str = "float32") -> dict:
-    """What a chapter cost on the checkpoint in a folder, measured in a process of its own."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_run, (chapter, folder, device, dtype))
+def run_all(runs: list[tuple[str, str, str, str]], jobs: int = 1) -> Iterator[dict]:
+    """What each (chapter, folder of a checkpoint, device, dtype) cost, in the order of ending.
+
+    Each run has a process of its own, so that peaks of memory do not mix; `jobs` go on at a time.
+    """
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(jobs, maxtasksperchild=1) as pool:
+        yield from pool.imap_unordered(_run, runs, chunksize=1)
 
 
-def _run(chapter: str, folder: str, device: str, dtype: str) -> dict:
+def _run(asked: tuple[str, str, str, str]) -> dict:
     import torch
+
+    chapter, folder, device, dtype = asked
 
     if device == "cpu":
         torch.set_num_threads(1)
     (source,) = SOLUTIONS.glob(f"{chapter}_*.py")
     cells, error, said = [], None, io.StringIO()
+    counted = work() if device == "cpu" else contextlib.nullcontext()
     begun = time.perf_counter(), time.process_time()
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(said), counted:
             for line, seconds in _run_cells(source, folder, device, dtype):
                 cells.append((seconds, line))
     except Exception:
         error = traceback.format_exc()
     found = {
+        "model": Path(folder).name,
         "chapter": chapter,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "dtype": dtype,
@@ -56,11 +66,30 @@ def _run(chapter: str, folder: str, device: str, dtype: str) -> dict:
         "cpu_seconds": round(time.process_time() - begun[1], 1),
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 // MIB,
         "peak_gpu_mib": torch.cuda.max_memory_allocated() // MIB if device == "cuda" else 0,
+        "tflop": round(counted.flop / 1e12, 2) if device == "cpu" else None,
         "slowest": sorted(cells, reverse=True)[:5],
         "crosses": said.getvalue().count("✗"),
         "error": error,
     }
     return found
+
+
+def work():
+    """A context that counts floating point operations of matrix products, forward and backward."""
+    from torch.utils._python_dispatch import TorchDispatchMode
+    from torch.utils.flop_counter import flop_registry
+
+    class Work(TorchDispatchMode):
+        flop = 0
+
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            out = func(*args, **(kwargs or {}))
+            if func.overloadpacket in flop_registry:
+                count = flop_registry[func.overloadpacket]
+                self.flop += count(*args, **(kwargs or {}), out_val=out)
+            return out
+
+    return Work()
 
 
 def _run_cells(source: Path, folder: str, device: str, dtype: str):
@@ -86,15 +115,15 @@ def main() -> None:
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
     parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time")
     parser.add_argument("--checkpoints", type=Path, help="where to write and keep them")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        for model in asked.models:
-            made = checkpoint(model, (asked.checkpoints or Path(folder)) / model)
-            for chapter in asked.chapters:
-                for dtype in asked.dtypes:
-                    found = run(chapter, made, device=asked.device, dtype=dtype)
-                    print(json.dumps({"model": model} | found, ensure_ascii=False), flush=True)
+        kept = asked.checkpoints or Path(folder)
+        made = [checkpoint(model, kept / model) for model in asked.models]
+        runs = itertools.product(asked.chapters, made, [asked.device], asked.dtypes)
+        for found in run_all(list(runs), asked.jobs):
+            print(json.dumps(found, ensure_ascii=False), flush=True)
 
 
 if __name__ == "__main__":

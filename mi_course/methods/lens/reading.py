@@ -50,6 +50,9 @@ def unembed(
 ) -> Float[Tensor, "... d_vocab"]:
     """Return the logits that the model would give if its last layer had left `resid`.
 
+    Of a model in half precision they come in single: rounded like its own, a logit of 80 would be
+    off by up to a quarter, and differences of logits are what readings are for.
+
     Args:
         model: any bridge.
         resid: points of the residual stream, not normalised yet.
@@ -65,9 +68,13 @@ def unembed(
             f"expected activations of width {model.cfg.d_model}, got {tuple(resid.shape)}, "
             "try a hook of the residual stream"
         )
-    # A bridge in half precision reads in half precision, as it does itself.
-    flat = resid.reshape(1, -1, resid.shape[-1]).to(next(model.parameters()).dtype)
-    return model.unembed(model.ln_final(flat)).reshape(*resid.shape[:-1], -1)
+    dtype = next(model.parameters()).dtype
+    normalised = model.ln_final(resid.reshape(1, -1, resid.shape[-1]).to(dtype))
+    if dtype.itemsize < 4:
+        logits = normalised.float() @ model.W_U.float() + model.b_U.float()
+    else:
+        logits = model.unembed(normalised)
+    return logits.reshape(*resid.shape[:-1], -1)
 
 
 def final_point(model: TransformerBridge) -> str:

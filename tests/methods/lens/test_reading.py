@@ -73,10 +73,17 @@ def test_a_parallel_block_has_no_point_inside(neox, gpt2):
         points_of(neox, "resid_mid")
 
 
-def test_half_precision_is_read_in_half_precision(rotary, tokens):
+def test_half_precision_is_read_in_single_precision(rotary, tokens):
     model = copy.deepcopy(rotary).to(torch.bfloat16)
     resid = record(model, tokens, "blocks.1.hook_resid_post")["blocks.1.hook_resid_post"]
-    assert torch.equal(unembed(model, resid.float()), unembed(model, resid))
+    read = unembed(model, resid)
+    assert torch.equal(unembed(model, resid.float()), read)
+    assert read.dtype == torch.float32
+    normalised = model.ln_final(resid)
+    exact = normalised.double() @ model.W_U.double() + model.b_U.double()
+    torch.testing.assert_close(read.double(), exact, rtol=1e-5, atol=1e-5)
+    rounded = model.unembed(normalised).double()  # what the model says itself
+    assert (rounded - exact).abs().max() > 100 * (read - exact).abs().max()
 
 
 def test_what_cannot_be_read_is_refused_in_words(rotary, tokens):

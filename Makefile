@@ -28,7 +28,7 @@ NBVAL := -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-colab test-code test-notebooks notebooks book figures teaching sparse-table circuits-table models bench mutation lint clean
+.PHONY: help lab test test-all test-colab test-code test-notebooks test-times notebooks book figures teaching sparse-table circuits-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -90,11 +90,14 @@ test-all: PYTEST_ARGS := -m ""
 test-all: $(NBGRADER) test test-colab ## the same with the slow tests, the real nbgrader and Colab's versions
 
 test-code: $(READY) $(BOOK)
-	$(PYTEST) -m "not slow" $(PYTEST_ARGS)
+	$(PYTEST) -m "not slow" --junitxml=.make/code.xml $(PYTEST_ARGS)
 
 test-notebooks: $(READY)
-	$(PYTEST) $(NBVAL) --nbval solutions
-	$(PYTEST) $(NBVAL) --nbval-lax chapters
+	$(PYTEST) $(NBVAL) --junitxml=.make/solutions.xml --nbval solutions
+	$(PYTEST) $(NBVAL) --junitxml=.make/chapters.xml --nbval-lax chapters
+
+test-times: $(READY) ## docs/test_times.md: where the time of the last `make test` went
+	$(BIN)/python -m docs.test_times $(wildcard .make/code.xml .make/solutions.xml .make/chapters.xml)
 
 test-colab: $(COLAB) ## every notebook and figure, and the cell that installs the course, with Colab's versions
 	$(PYTEST:$(BIN)/%=.venv-colab/bin/%) $(NBVAL) --nbval solutions

@@ -91,7 +91,8 @@ def test_slides_are_figures_of_the_notebook_and_fill_a_frame_of_16_to_9(chapter)
     here = kit.load(chapter)
     assert len({each.name for each in here.slides}) == len(here.slides) in (2, 3, 4)
     for each in here.slides:
-        drawn = slides.slide(figure_titled(kit.SOLUTIONS / f"{here.source}.ipynb", each.figure))
+        saved = figure_titled(kit.SOLUTIONS / f"{here.source}.ipynb", each.figure)
+        drawn = slides.slide(saved, each.width)
         assert abs(drawn.layout.width / drawn.layout.height - 16 / 9) < 0.01
         title = drawn.layout.title.text.replace("<br>", " ")
         assert title.startswith(each.figure)

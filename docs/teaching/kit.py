@@ -77,11 +77,15 @@ class Answer:
 
 @dataclass(frozen=True)
 class Slide:
-    """A figure that a solution saved, chosen by how its title begins, and what to say to it."""
+    """A figure that a solution saved, chosen by how its title begins, and what to say to it.
+
+    `width` is that of the frame in which it is laid out, where long labels need more than usual.
+    """
 
     name: str
     figure: str
     say: str
+    width: int = 0
 
     def file(self, chapter: str) -> str:
         """Name of its picture."""

@@ -22,15 +22,16 @@ TITLE_SIZE, TITLE_LINE = 18, 24
 LETTER = 0.64  # width of a letter over its size, generously: a title that is cut off says nothing
 
 
-def slide(figure: go.Figure) -> go.Figure:
+def slide(figure: go.Figure, width: int = 0) -> go.Figure:
     """Return the figure laid out in a frame of 16:9, its title in lines as wide as that.
 
     Args:
         figure: one of the course's figures; it is changed in place.
+        width: of the frame; 0 takes what suits the figure's size.
     """
     layout = figure.layout
     # A tall figure is pressed: in a frame of its own height its text would be small.
-    width = min(MOST, max(LEAST, layout.width or 0, round(1.25 * (layout.height or 0))))
+    width = width or min(MOST, max(LEAST, layout.width or 0, round(1.25 * (layout.height or 0))))
     height = round(width * HEIGHT / WIDTH)
     words = (layout.title.text or "").replace("<br>", " ")
     lines = wrap(words, width=int(width / (LETTER * TITLE_SIZE)), break_on_hyphens=False)
@@ -50,13 +51,13 @@ def slide(figure: go.Figure) -> go.Figure:
 
 def drawn() -> dict[str, go.Figure]:
     """Return every slide by the name of its file."""
-    return {
-        each.file(chapter): slide(
-            figure_titled(SOLUTIONS / f"{load(chapter).source}.ipynb", each.figure)
-        )
-        for chapter in chapters()
-        for each in load(chapter).slides
-    }
+    figures = {}
+    for chapter in chapters():
+        kit = load(chapter)
+        for each in kit.slides:
+            saved = figure_titled(SOLUTIONS / f"{kit.source}.ipynb", each.figure)
+            figures[each.file(chapter)] = slide(saved, each.width)
+    return figures
 
 
 def main() -> None:

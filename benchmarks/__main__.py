@@ -16,6 +16,7 @@ import argparse
 import datetime
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,17 +103,18 @@ def merged(old: list[Figure], new: list[Figure], *, whole: dict[str, bool]) -> l
     Args:
         old: from earlier runs.
         new: from this one.
-        whole: script -> whether it came to its end, so that what it no longer prints goes.
+        whole: script, or script with "/gpu", -> whether it came to its end, so that what it no
+            longer prints goes.
     """
-    on_gpu = {str(figure["benchmark"]).endswith(ON_GPU) for figure in new}
-    stay = [
-        figure
-        for figure in old
-        if not whole.get(str(figure["script"]))
-        or str(figure["benchmark"]).endswith(ON_GPU) not in on_gpu
-    ]
+    stay = [figure for figure in old if not whole.get(_run_of(figure))]
     by_name = {figure["benchmark"]: figure for figure in [*stay, *new]}
     return sorted(by_name.values(), key=lambda figure: (figure["script"], figure["benchmark"]))
+
+
+def _run_of(figure: Figure) -> str:
+    """Return which run a figure belongs to: a script's, or the same script's on a GPU."""
+    on_gpu = str(figure["benchmark"]).endswith(ON_GPU)
+    return str(figure["script"]) + (ON_GPU if on_gpu else "")
 
 
 def quoted(readme: str, figures: list[Figure]) -> str:
@@ -127,7 +129,8 @@ def write(new: list[Figure], runs: dict[str, Run]) -> None:
     results, ran, readme = FOLDER / "results.json", FOLDER / "runs.json", ROOT / "README.md"
     old = json.loads(results.read_text()) if results.exists() else []
     before = json.loads(ran.read_text()) if ran.exists() else {}
-    found = merged(old, new, whole={script: not run.note for script, run in runs.items()})
+    whole = {script: not run.note for script, run in runs.items()}
+    found = merged(old, new, whole=whole)
     every = before | {script: asdict(run) for script, run in runs.items()}
     results.write_text(json.dumps(found, indent=1) + "\n")
     ran.write_text(json.dumps(every, indent=1, sort_keys=True) + "\n")
@@ -143,7 +146,9 @@ def take(file: Path) -> None:
     date = datetime.date.fromtimestamp(file.stat().st_mtime).isoformat()
     for part in file.read_text(encoding="utf-8").split("== ")[1:]:
         script, _, printed = part.partition("\n")
-        write(figures(printed, script.strip(), date), {})
+        raised = [line for line in printed.splitlines() if re.match(r"\w+Error: ", line)]
+        why = f"On a GPU: stopped by {raised[-1]}." if raised else ""
+        write(figures(printed, script, date), {script + ON_GPU: Run(date, 0, why)})
 
 
 def main() -> None:
@@ -159,8 +164,8 @@ def main() -> None:
     for script in [] if asked.take else scripts(asked.names, asked.device):
         print(f"== {script}", flush=True)
         printed, ended = run(script, asked.device, asked.limit)
-        runs = {script: ended} if asked.device == "cpu" else {}
-        write(figures(printed, script, ended.date), runs)
+        ran = script if asked.device == "cpu" else script + ON_GPU
+        write(figures(printed, script, ended.date), {ran: ended})
 
 
 if __name__ == "__main__":

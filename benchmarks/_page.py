@@ -52,8 +52,9 @@ def page(figures: list[Figure], runs: dict[str, Run]) -> str:
         script: list(rows) for script, rows in groupby(figures, key=lambda row: row["script"])
     }
     parts = [INTRODUCTION, targets(figures)]
-    for script in sorted({*by_script, *runs}):
-        parts.append(_section(script, by_script.get(script, []), runs.get(script)))
+    for script in sorted({*by_script, *(name.removesuffix(ON_GPU) for name in runs)}):
+        ran = [runs[name] for name in (script, script + ON_GPU) if name in runs]
+        parts.append(_section(script, by_script.get(script, []), ran))
     return "\n".join(parts)
 
 
@@ -84,12 +85,13 @@ def headlines(figures: list[Figure]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(script: str, figures: list[Figure], run: Run | None) -> str:
+def _section(script: str, figures: list[Figure], runs: list[Run]) -> str:
     lines = [f"## {script}", ""]
-    if run:
-        lines += [f"{run.date}, {run.seconds:.0f} s."]
+    for run in runs:
+        lines += [f"{run.date}, {run.seconds:.0f} s."] if run.seconds else []
         lines += [f"**{run.note}**"] if run.note else []
-    lines += [f"On {machine}." for machine in dict.fromkeys(row["machine"] for row in figures)]
+    dated = dict.fromkeys(f"{row['date']}, on {row['machine']}." for row in figures)
+    lines += dated
     if figures:
         lines += ["", *_rows(figures)]
     return "\n".join(lines) + "\n"

@@ -32,6 +32,8 @@ LINK = re.compile(
 ADDRESS = re.compile(r"\bhttps?:(?:\([^\s()]*\)|[^\s<>\"'`|()])+")
 # A host in a sentence that nobody can click on, such as example.org/page.
 BARE = re.compile(r"(?<![\w@/.-])(?:[a-z0-9-]+\.)+(?:org|com|io|net|edu|ai|dev|pub)\b(?!\.py)")
+FILE = re.compile(r"`((?:mi_course|tests|docs|benchmarks|solutions|chapters)/[\w./-]+)`")
+NN = "NN"  # stands for a chapter's number
 LOCAL = ("localhost", "127.0.0.1")
 
 
@@ -104,6 +106,20 @@ def test_addresses_are_well_formed(path):
     assert BARE.findall(ADDRESS.sub("", text)) == []
 
 
+def named_and_missing(text):
+    """Files of this tree that the text names and that are neither there nor made by a command."""
+    made = (ROOT / ".gitignore").read_text().split()
+    missing = (name for name in FILE.findall(text) if NN not in name and not (ROOT / name).exists())
+    return [name for name in missing if not any(name.startswith(each) for each in made)]
+
+
+def test_every_file_that_prose_or_a_docstring_names_is_there():
+    texts = {path: path.read_text(encoding="utf-8") for path in PAGES if path.suffix == ".md"}
+    texts |= {path: docstrings(path) for path in MODULES}
+    found = {path.name: bad for path, text in texts.items() if (bad := named_and_missing(text))}
+    assert found == {}
+
+
 def test_addresses_in_docstrings_are_well_formed():
     texts = {path.relative_to(ROOT): docstrings(path) for path in MODULES}
     assert {path: bad for path, text in texts.items() if (bad := malformed(text))} == {}
@@ -115,6 +131,7 @@ def test_the_rules_find_what_they_forbid():
     readme = ROOT / "README.md"
     text = '[a](nowhere.md) [b](LICENSE) [c](#two-commands) [d](README.md#no) <img src="x.png">'
     assert lost(readme, text) == ["nowhere.md", "README.md#no", "x.png"]
+    assert named_and_missing("`docs/no.md` `docs/NN.md` `README.md`") == ["docs/no.md"]
     bad = ["http://example.org", "https://example", "https:example.org/a", "https://a.org//b"]
     assert malformed(f"{' '.join(bad)} https://example.org/a_(b). http://localhost:8888") == bad
     assert BARE.findall("see example.org/a, docs.example.com and mi_course.io.py") == [

@@ -17,9 +17,9 @@ from docs.teaching.kit import FOLDER, chapters, load
 
 SLIDES = FOLDER / "slides"
 WIDTH, HEIGHT = 1600, 900  # pixels of a picture
-LEAST, MOST = 720, 880  # width of the frame in which it is laid out: text of 13 pixels is readable
+LEAST, MOST = 680, 880  # width of the frame in which it is laid out: text of 13 pixels is readable
 TITLE_SIZE, TITLE_LINE = 18, 24
-LETTER = 0.64  # width of a letter over its size, generously: a title that is cut off says nothing
+LETTER = 0.6  # width of a letter over its size, generously: a title that is cut off says nothing
 
 
 def slide(figure: go.Figure, width: int = 0) -> go.Figure:
@@ -70,6 +70,8 @@ def main() -> None:
     pio.write_images(
         fig=list(figures.values()),
         file=[SLIDES / name for name in figures],
+        width=[figure.layout.width for figure in figures.values()],
+        height=[figure.layout.height for figure in figures.values()],
         scale=[WIDTH / figure.layout.width for figure in figures.values()],
     )
     print(f"wrote {len(figures)} slides into docs/teaching/slides/")

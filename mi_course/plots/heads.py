@@ -4,7 +4,7 @@ import plotly.graph_objects as go
 from jaxtyping import Bool
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, GREY, PROBABILITY, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, PROBABILITY, SIGNED, frame
 from mi_course.results import HeadPairs, HeadScores, head_name
 
 __all__ = ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"]
@@ -122,7 +122,11 @@ def plot_effect_against_score(
             hovertext=names,
             textposition=[LABEL_PLACES[head % len(LABEL_PLACES)] for head in range(len(names))],
             textfont={"size": 10},
-            marker={"size": 9, "color": COLOURS[layer % len(COLOURS)]},
+            marker={
+                "size": 9,
+                "color": COLOURS[layer % len(COLOURS)],
+                "symbol": MARKERS[layer % len(MARKERS)],
+            },
         )
     figure.add_hline(y=0, line={"color": GREY, "width": 1})
     figure.update_xaxes(title=f"{scores.name} ({scores.unit})")

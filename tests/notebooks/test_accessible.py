@@ -35,6 +35,11 @@ def unnamed_pictures(text):
     return [hit[0] for hit in PICTURE.finditer(text) if not (hit[1] or "").strip()]
 
 
+def figures(path):
+    outputs = (output for cell in cells(path) for output in cell.get("outputs", []))
+    return [output["data"][FIGURE] for output in outputs if FIGURE in output.get("data", {})]
+
+
 def mute_figures(path):
     """Cells with an output that is seen and not said.
 
@@ -57,6 +62,24 @@ def mute_figures(path):
     return mute
 
 
+def told_by_colour(path):
+    """Titles of figures in which two entries of the legend differ by colour alone.
+
+    Bars are told apart by their order, which is that of the legend.
+    """
+    found = []
+    for figure in figures(path):
+        looks = {}
+        for trace in figure["data"]:
+            if trace.get("type") == "scatter" and trace.get("showlegend"):
+                line, marker = trace.get("line", {}), trace.get("marker", {})
+                look = trace["mode"], line.get("dash"), str(marker.get("symbol")), line.get("width")
+                looks.setdefault(look, set()).add(str(line.get("color") or marker.get("color")))
+        if any(len(colours) > 1 for colours in looks.values()):
+            found.append(figure["layout"]["title"]["text"])
+    return found
+
+
 @EACH
 def test_headings_start_with_one_title_and_skip_no_level(path):
     depths = headings(cell.source for cell in cells(path) if cell.cell_type == "markdown")
@@ -76,18 +99,29 @@ def test_every_figure_is_also_said(path):
     assert mute_figures(path) == []
 
 
+@pytest.mark.parametrize("path", SOLUTIONS, ids=lambda path: path.stem)
+def test_no_curve_is_told_by_its_colour_alone(path):
+    assert told_by_colour(path) == []
+
+
 def test_the_rules_find_what_they_forbid(tmp_path):
     assert headings(["# A\n### B", "```\n# code\n```"]) == [1, 3]
     assert unnamed_pictures('![](a.png) ![b](b.png) <img src="c"> <img alt="d">') == [
         "![](",
         '<img src="c">',
     ]
-    figure = {FIGURE: {"layout": {"meta": {"summary": "It rises."}}}}
+    curves = [
+        {"type": "scatter", "showlegend": True, "mode": "lines", "line": {"color": colour}}
+        for colour in ("#0072B2", "#D55E00")
+    ]
+    layout = {"title": {"text": "Up"}, "meta": {"summary": "It rises."}}
+    figure = {FIGURE: {"data": curves, "layout": layout}}
     shown = nbformat.v4.new_output("display_data", figure)
     printed = nbformat.v4.new_output("stream", text="It rises.\n")
     code = [nbformat.v4.new_code_cell(outputs=outputs) for outputs in ([shown], [printed, shown])]
     nbformat.write(nbformat.v4.new_notebook(cells=code), tmp_path / "n.ipynb")
     assert mute_figures(tmp_path / "n.ipynb") == [0]
+    assert told_by_colour(tmp_path / "n.ipynb") == ["Up", "Up"]
 
 
 @EACH

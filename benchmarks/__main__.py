@@ -20,7 +20,7 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -67,23 +67,24 @@ def run(script: str, device: str, limit: float) -> tuple[str, Run]:
     command = [sys.executable, "-m", f"benchmarks.{script}"]
     command += ["--device", device] if script in FOR_GPUS else []
     begun, date = time.monotonic(), datetime.date.today().isoformat()
-    with tempfile.TemporaryFile("w+") as printed:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=printed,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-            start_new_session=True,
-        )
-        try:
-            failed = process.wait(limit)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)  # scripts start others
-            failed = process.wait()
-        seconds = time.monotonic() - begun
-        printed.seek(0)
-        text = printed.read()
-    print(text, end="", flush=True)
+    quiet = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TQDM_DISABLE": "1"}
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | quiet,
+        start_new_session=True,
+    ) as process:
+        end = threading.Timer(limit, os.killpg, (process.pid, signal.SIGKILL))  # with its children
+        end.start()
+        lines = []
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line)
+        failed = process.wait()
+        end.cancel()
+    text, seconds = "".join(lines), time.monotonic() - begun
     return text, Run(date, round(seconds), note(text, failed, seconds, limit))
 
 

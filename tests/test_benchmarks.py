@@ -162,6 +162,14 @@ def test_figures_of_another_machine_are_taken_in_beside_ours(saved):
     assert names(saved) == ["grading/one", "grading/one/gpu"]
 
 
+def test_what_broke_off_on_another_machine_is_listed(saved):
+    there = "== sae\nTraceback\nModuleNotFoundError: No module named 'peer'\n"
+    (saved / "there.txt").write_text(there)
+    runner.take(saved / "there.txt")
+    page = (saved / "RESULTS.md").read_text()
+    assert "## sae\n\n**On a GPU: stopped by ModuleNotFoundError: No module named 'peer'.**" in page
+
+
 def test_all_scripts_but_the_runner_and_its_parts_are_run():
     found = runner.scripts([])
     assert not {"__main__", "_figure", "_page"} & {*found}
@@ -181,7 +189,7 @@ def test_a_gpu_s_figure_stands_in_the_row_of_the_cpu_s():
     gpu = TAKEN | {"benchmark": "grading/one/gpu", "ratio": 5.0, "machine": "a GPU"}
     page = _page.page([TAKEN | {"target": 3.0}, gpu], {})
     assert "| one | 2 | 1 | 2 | 3 missed | 2 | 1 | 5 | per second | 1.0 |" in page
-    assert "On a processor.\nOn a GPU." in page
+    assert "2026-01-01, on a processor.\n2026-01-01, on a GPU." in page
 
 
 def test_missed_targets_are_named_at_the_top():

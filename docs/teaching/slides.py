@@ -17,7 +17,7 @@ from docs.teaching.kit import FOLDER, chapters, load
 
 SLIDES = FOLDER / "slides"
 WIDTH, HEIGHT = 1600, 900  # pixels of a picture
-LEAST, MOST = 680, 880  # width of the frame in which it is laid out: text of 13 pixels is readable
+LEAST, MOST = 760, 880  # width of the frame in which it is laid out: text of 13 pixels is readable
 TITLE_SIZE, TITLE_LINE = 18, 24
 LETTER = 0.6  # width of a letter over its size, generously: a title that is cut off says nothing
 

@@ -26,7 +26,7 @@ HEADLINES = {
     "sae/topk_512_4096": "Training a TopK autoencoder",
     "sae/jumprelu_512_4096_l0_30": "Training a JumpReLU autoencoder",
     "superposition/5_in_2/one_at_a_time": "Training toy models",
-    "probing/resid_post_48x4000x256_lbfgs_1e-8": "Fitting 48 probes",
+    "probing/resid_post_32x4000x192_lbfgs_1e-8": "Fitting 32 probes",
     "feature_viz/conv5_64": "Drawing the channels of a layer",
 }
 

@@ -270,9 +270,8 @@ for word, nats in zip(model.to_str_tokens(whole[0])[1:], surprise, strict=True):
     print(f"{word:10}{nats:6.2f} {'█' * round(4 * nats)}")
 
 # %% hidden="numbers-surprise"
-assert torch.allclose(
-    next_token_loss(model(whole), whole), cross_entropy_by_position(model(whole), whole)
-)
+logits = model(whole).float()
+assert torch.allclose(next_token_loss(logits, whole), cross_entropy_by_position(logits, whole))
 if MODEL == "town":
     assert surprise[1] > 3 and surprise[3] > 3  # the names when they are new
     assert surprise[-2] < 0.25  # the receiver's name when it comes again
@@ -320,7 +319,8 @@ end = cache[f"blocks.{model.cfg.n_layers - 1}.hook_resid_post"]
 print(f"{len(writes)} parts; largest difference {(added - end).abs().max() / end.abs().max():.0e}")
 
 # %% hidden="numbers-sum"
-assert (added - end).abs().max() / end.abs().max() < 1e-5
+exact = model.cfg.dtype == torch.float32
+assert (added - end).abs().max() / end.abs().max() < (1e-5 if exact else 0.05)
 
 # %% [markdown]
 # And this is all that a head does, once it has decided where to look: it averages the *values* of
@@ -444,7 +444,7 @@ show(plot_part_effects(effects))
 
 # %% hidden="numbers-effects"
 mine = ablation_effect(model, stories, "blocks.0.hook_attn_out")
-assert abs(mine - effects.of("attention 0")) < 1e-3
+assert abs(mine - effects.of("attention 0")) < (1e-3 if exact else 0.1)
 if MODEL == "town":
     most, largest = effects.ranked()[0]
     late = max(effects.of("attention 3"), effects.of("MLP 3"))

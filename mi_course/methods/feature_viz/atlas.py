@@ -5,7 +5,7 @@ into cells, and for each cell with enough points one picture is made of the mean
 
     cell -> mean activation -> picture that goes along it,   objective = product * cosine^power
 
-Source: Carter et al. (2019), Activation Atlas. In go images, out comes `ActivationAtlas`.
+Source: [Carter19] Activation Atlas. In go images, out comes `ActivationAtlas`.
 """
 
 from collections.abc import Sequence

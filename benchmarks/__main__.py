@@ -85,7 +85,8 @@ def run(script: str, device: str, limit: float) -> tuple[str, Run]:
         failed = process.wait()
         end.cancel()
     text, seconds = "".join(lines), time.monotonic() - begun
-    return text, Run(date, round(seconds), note(text, failed, seconds, limit))
+    load = round(os.getloadavg()[0], 1)
+    return text, Run(date, round(seconds), note(text, failed, seconds, limit), load)
 
 
 def note(printed: str, failed: int, seconds: float, limit: float) -> str:

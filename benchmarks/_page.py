@@ -39,11 +39,14 @@ class Run:
         date: the day, as 2026-11-27.
         seconds: how long it took, wall clock.
         note: what is missing and why; empty where the script came to its end.
+        load: processes that wanted to run during its last minute, itself among them; None when
+            nobody looked. Beyond the number of cores, wall times are too long.
     """
 
     date: str
     seconds: float
     note: str = ""
+    load: float | None = None
 
 
 def page(figures: list[Figure], runs: dict[str, Run]) -> str:
@@ -88,7 +91,8 @@ def headlines(figures: list[Figure]) -> str:
 def _section(script: str, figures: list[Figure], runs: list[Run]) -> str:
     lines = [f"## {script}", ""]
     for run in runs:
-        lines += [f"{run.date}, {run.seconds:.0f} s."] if run.seconds else []
+        busy = "" if run.load is None else f" on a machine with a load of {run.load:g}"
+        lines += [f"{run.date}, {run.seconds:.0f} s{busy}."] if run.seconds else []
         lines += [f"**{run.note}**"] if run.note else []
     dated = dict.fromkeys(f"{row['date']}, on {row['machine']}." for row in figures)
     lines += dated

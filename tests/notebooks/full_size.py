@@ -21,12 +21,17 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from benchmarks._figure import machine
 from tests.notebooks.true_sizes import PARAMETERS, checkpoint
 
-CHAPTERS = ("00", "02", "03", "05", "06", "07", "08")
+MODELS = ("gpt2", "pythia-70m", "googlenet", "embedded")
+CHAPTERS = ("00", "01", "02", "03", "05", "06", "07", "08")
 DTYPES = ("float32", "bfloat16")
 SOLUTIONS = Path(__file__).parents[2] / "solutions"
 NAMED, LOADED = re.compile(r'^MODEL = ".*?"', re.MULTILINE), "load(MODEL)"
+EMBEDDED = MODELS[-1]  # in place of a checkpoint: the chapter as it is
+IMAGES = "BIG, WEIGHTS = MODEL, None", 'BIG, WEIGHTS = "googlenet", None'
+LAYERS = '"conv3", "conv4", "conv5"', '"conv3", "inception3b", "inception4c"'
 MIB = 2**20
 
 
@@ -59,6 +64,7 @@ def _run(asked: tuple[str, str, str, str]) -> dict:
         error = traceback.format_exc()
     found = {
         "model": Path(folder).name,
+        "parameters": PARAMETERS.get(Path(folder).name),
         "chapter": chapter,
         "device": torch.cuda.get_device_name() if device == "cuda" else "cpu",
         "dtype": dtype,
@@ -68,6 +74,7 @@ def _run(asked: tuple[str, str, str, str]) -> dict:
         "peak_gpu_mib": torch.cuda.max_memory_allocated() // MIB if device == "cuda" else 0,
         "tflop": round(counted.flop / 1e12, 2) if device == "cpu" else None,
         "slowest": sorted(cells, reverse=True)[:5],
+        "machine": machine(device),
         "crosses": said.getvalue().count("✗"),
         "error": error,
     }
@@ -101,17 +108,26 @@ def _run_cells(source: Path, folder: str, device: str, dtype: str):
     namespace: dict = {"__name__": "__main__"}
     for cell in read_chapter(source).cells:
         if cell.kind == "code":
-            code = NAMED.sub(f"MODEL = {folder!r}", cell.text)
-            code = code.replace(LOADED, f"load(MODEL, device={device!r}, dtype={dtype!r})")
+            code = switched(cell.text, folder, device, dtype)
             begun = clock()
             exec(compile(code, f"{source.name}:{cell.line}", "exec"), namespace)
             yield cell.line, round(clock() - begun, 1)
 
 
+def switched(text: str, folder: str, device: str, dtype: str) -> str:
+    """A cell's text with the names changed that a reader changes to have another model."""
+    if folder == EMBEDDED:
+        return text
+    if folder == "googlenet":
+        return text.replace(*IMAGES).replace(*LAYERS)
+    text = NAMED.sub(f"MODEL = {folder!r}", text)
+    return text.replace(LOADED, f"load(MODEL, device={device!r}, dtype={dtype!r})")
+
+
 def main() -> None:
     """Run what was asked for; print one line of JSON for each run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=[*PARAMETERS], default=[*PARAMETERS])
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS[:2])
     parser.add_argument("--dtypes", nargs="+", choices=DTYPES, default=DTYPES)
     parser.add_argument("--chapters", nargs="+", choices=CHAPTERS, default=CHAPTERS)
     parser.add_argument("--device", default="cpu")
@@ -120,9 +136,15 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         kept = asked.checkpoints or Path(folder)
-        made = [checkpoint(model, kept / model) for model in asked.models]
-        runs = itertools.product(asked.chapters, made, [asked.device], asked.dtypes)
-        for found in run_all(list(runs), asked.jobs):
+        made = {name: checkpoint(name, kept / name) for name in asked.models if name in PARAMETERS}
+        runs = [
+            (chapter, made.get(name, name), asked.device, dtype)
+            for chapter, name, dtype in itertools.product(
+                asked.chapters, asked.models, asked.dtypes
+            )
+            if (chapter == "01") == (name == "googlenet") or name == EMBEDDED
+        ]
+        for found in run_all(runs, asked.jobs):
             print(json.dumps(found, ensure_ascii=False), flush=True)
 
 

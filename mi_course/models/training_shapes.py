@@ -1,13 +1,16 @@
 """Training of `shapes-a` and `shapes-b`: one pass over scenes that are drawn as they are needed.
 
 The loss is the cross-entropy (nats) of both readouts on images that were moved against the network,
+by a few steps uphill within a ball around each image,
 
-    x' = x + step * sign(d loss / d x)        loss(x') + penalty * sum over layers of mean(|a|)
+    x' <- project(x' + step * g / |g|)    with g = d loss / d x'    and |x' - x| <= radius
 
-which takes away what no person sees, and the penalty keeps few channels active at a time: together
-they make what channels respond to readable. A killed run goes on from its last saved state.
+plus penalty * sum over layers of mean(|a|). What no person sees is no longer worth learning, few
+channels are active at a time, and weight decay keeps single channels from growing: together they
+make what channels respond to readable. A killed run goes on from its last saved state.
 
-Source: [Goodfellow15] Explaining and Harnessing Adversarial Examples, section 4.
+Sources: [Madry18] Towards Deep Learning Models Resistant to Adversarial Attacks, section 2;
+[Engstrom19] Adversarial Robustness as a Prior for Learned Representations, for the pictures.
 """
 
 import math
@@ -47,9 +50,11 @@ class ShapesRecipe:
         n_chunks: draws of scenes; each is seen once.
         chunk: scenes in a draw.
         rows: scenes in a batch.
-        rate: peak of Adam's learning rate; warm-up, then cosine decay to 0.
-        step: of the move against the network, in units of brightness; it grows from 0 over the
-            first fifth of the run.
+        rate: peak of AdamW's learning rate; warm-up, then cosine decay to 0.
+        decay: of the weights (AdamW).
+        radius: how far an image is moved against the network: a length over all its pixels and
+            colours, each from 0 to 1. It grows from 0 over the first fifth of the run.
+        moves: steps of that move.
         leak: slope of every ReLU below 0 at the start; it falls to 0 over the first two fifths of
             the run. Without it half of conv2 falls silent for good.
         penalty: weight of the mean activations in the loss.
@@ -59,11 +64,13 @@ class ShapesRecipe:
 
     name: str
     seed: int
-    n_chunks: int = 60
+    n_chunks: int = 100
     chunk: int = 1536
     rows: int = 64
     rate: float = 2e-3
-    step: float = 0.06
+    decay: float = 0.05
+    radius: float = 4.0
+    moves: int = 3
     leak: float = 0.1
     penalty: float = 0.02
     widths: tuple[int, ...] = WIDTHS
@@ -89,7 +96,9 @@ class ShapesRun:
         self.module = module.to(device, memory_format=torch.channels_last)
         self.model: VisionModel = shapes_model(self.module, plan.name, mean, std)
         self.module.train().requires_grad_(True)
-        self.optimizer = torch.optim.Adam(self.module.parameters(), lr=plan.rate, fused=True)
+        self.optimizer = torch.optim.AdamW(
+            self.module.parameters(), lr=plan.rate, weight_decay=plan.decay, fused=True
+        )
         self.chunk, self.seconds, self.losses = 0, 0.0, []
 
     def save(self) -> None:
@@ -133,7 +142,8 @@ class ShapesRun:
     def _learn(self, x: Tensor, y: Tensor, done: float) -> float:
         leak = self.plan.leak * max(0.0, 1 - done / 0.4)
         relu = partial(F.leaky_relu, negative_slope=leak)
-        moved = attacked(self.model, x, y, self.plan.step * min(1.0, done / 0.2), relu)
+        radius = self.plan.radius * min(1.0, done / 0.2)
+        moved = attacked(self.model, x, y, radius, moves=self.plan.moves, relu=relu)
         loss, activations = losses_of(self.model, moved, y, relu)
         sparse = sum(values.float().abs().mean() for values in activations.values())
         self.optimizer.zero_grad()
@@ -172,13 +182,22 @@ def attacked(
     model: VisionModel,
     images: Float[Tensor, "batch 3 height width"],
     labels: Int[Tensor, " batch"],
-    step: float,
+    radius: float,
+    *,
+    moves: int,
     relu: Relu = torch.relu,
 ) -> Float[Tensor, "batch 3 height width"]:
-    """Return images moved one step in the direction that raises the loss of both readouts."""
-    images = images.detach().requires_grad_()
-    (slope,) = torch.autograd.grad(losses_of(model, images, labels, relu)[0], images)
-    return (images + step * slope.sign()).clamp(0, 1).detach()
+    """Return images moved, at most as far as the radius, to where the loss is higher."""
+    moved = images
+    for _ in range(moves):
+        moved = moved.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(losses_of(model, moved, labels, relu)[0], moved)
+        uphill = F.normalize(slope.flatten(1), dim=1).view_as(slope)
+        away = (moved + 1.5 * radius / moves * uphill - images).flatten(1)
+        too_far = away.norm(dim=1, keepdim=True) / max(radius, 1e-9)
+        moved = images + (away / too_far.clamp(min=1)).view_as(images)
+        moved = moved.clamp(0, 1)
+    return moved.detach()
 
 
 def _scene_seed(plan: ShapesRecipe, chunk: int) -> int:

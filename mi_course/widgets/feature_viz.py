@@ -16,6 +16,7 @@ import plotly.graph_objects as go
 from mi_course.methods.feature_viz import (
     Recipe,
     as_images,
+    neuron,
     part_scores,
     render_channels,
     top_examples,
@@ -39,7 +40,7 @@ class ChannelBrowser(ControlledFigure):
         scenes: where examples and parts are looked for.
         layer: shown first; the last one on the way to the logits when None.
         channel: shown first.
-        recipe: how pictures are made.
+        recipe: how pictures are made; each channel is drawn once, in the middle.
         pictures: by layer, those that are made already.
 
     Raises:
@@ -89,5 +90,5 @@ class ChannelBrowser(ControlledFigure):
         scores = part_scores(self._model, layer, self._scenes, top=min(100, len(images)))
         made = self._made.get(layer)
         if made is None:
-            made = render_channels(self._model, layer, recipe=self._recipe)
+            made = render_channels(self._model, layer, recipe=self._recipe, goal=neuron)
         return made, examples, scores

@@ -27,15 +27,15 @@ def batch(n=24, seed=11):
     return torch.from_numpy(drawn.images).permute(0, 3, 1, 2), torch.from_numpy(drawn.labels)
 
 
-def test_an_attack_moves_every_pixel_by_at_most_one_step_and_raises_the_loss(tmp_path):
+def test_an_attack_stays_within_its_radius_and_raises_the_loss(tmp_path):
     run = ShapesRun(SMALL, tmp_path, "cpu")
     x, y = batch()
-    moved = attacked(run.model, x, y, 0.06)
-    assert (moved - x).abs().max() <= 0.06 + 1e-6
+    moved = attacked(run.model, x, y, 4.0, moves=3)
+    assert (moved - x).flatten(1).norm(dim=1).max() <= 4.0 + 1e-4
     assert moved.min() >= 0
     assert moved.max() <= 1
     assert losses_of(run.model, moved, y)[0] > losses_of(run.model, x, y)[0] + 0.01
-    assert torch.equal(attacked(run.model, x, y, 0.0), x)
+    assert torch.equal(attacked(run.model, x, y, 0.0, moves=3), x)
 
 
 def test_the_loss_is_the_cross_entropy_of_both_readouts(tmp_path):

@@ -151,6 +151,7 @@ def render_diverse(
     *,
     n: int = 4,
     weight: float = 1.0,
+    goal: Callable[[str, Sequence[int]], Objective] = channel,
 ) -> Pictures:
     """Return several pictures for each channel that differ in their textures.
 
@@ -161,6 +162,7 @@ def render_diverse(
         recipe: how; `Recipe()` when None.
         n: pictures for each channel; they stand in a row.
         weight: textures that are as different as can be are worth so many times the activation.
+        goal: `channel` fills the pictures, `neuron` draws once, in the middle.
 
     Returns:
         n pictures for each channel.
@@ -173,9 +175,9 @@ def render_diverse(
     wanted = checked_channels(model, layer, channels)
     each = [number for number in wanted for _ in range(n)]
     # A product, so that the balance of the two does not hang on the channel's scale.
-    goal = channel(layer, each) * (1.0 + weight * (1.0 + diversity(layer, n)))
+    aim = goal(layer, each) * (1.0 + weight * (1.0 + diversity(layer, n)))
     return render_objective(
-        model, replace(goal, names=tuple(f"{layer}:{number}" for number in each)), None, recipe
+        model, replace(aim, names=tuple(f"{layer}:{number}" for number in each)), None, recipe
     )
 
 

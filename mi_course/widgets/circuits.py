@@ -54,7 +54,7 @@ class CircuitBrowser(ControlledFigure):
             options=[(f"{each:g}", each) for each in taus],
             value=first,
             description="tau",
-            layout=ipywidgets.Layout(width="60%"),
+            layout=ipywidgets.Layout(width="60%", min_width="300px"),
         )
         used = {node for circuit in circuits for node in circuit.nodes}
         nodes = [node for node in (*circuits[0].graph.writers, "logits") if node in used]

@@ -131,6 +131,7 @@ class PatchBrowser(ControlledFigure):
                 button = ipywidgets.Button(
                     tooltip=f"layer {layer}, {visible(label)}", layout=layout
                 )
+                button.style.text_color = "black"  # the mark, in dark themes too
                 button.on_click(partial(self._clicked, row, column))
                 line.append(button)
             lines.append(line)

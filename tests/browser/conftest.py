@@ -1,5 +1,6 @@
-"""A JupyterLab server of its own for each test module, and a real browser that stays offline."""
+"""A Jupyter server of its own for each test module, and a real browser that stays offline."""
 
+import json
 import os
 import shutil
 import socket
@@ -18,8 +19,16 @@ from mi_course.lab import command
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 CLOSED_PROXY = "http://127.0.0.1:9"  # the discard port: a kernel that asks the network fails
 # Pictures at the top of every notebook that only who is online sees.
+# What Notebook 7.6 itself says on every notebook, before any cell runs: its list of shortcuts is
+# asked for before it is loaded (jupyter/notebook#7862), and it restores a file browser that a
+# notebook's page does not have.
+KNOWN = (
+    "Cannot read properties of undefined (reading 'schema')",
+    "Command 'filebrowser:open-path' not registered.",
+)
 BADGES = ("/colab-badge.svg", "/badge_logo.svg")
 EMPTY_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+BADGES = ("/colab-badge.svg", "/badge_logo.svg")
 BROWSER_ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -28,22 +37,30 @@ BROWSER_ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+THEMES = "@jupyterlab/apputils-extension/themes"
 SETTINGS = {
     # Every cell stays in the document, also outside the window.
-    "@jupyterlab/notebook-extension/tracker": '{"windowingMode": "none"}',
+    "@jupyterlab/notebook-extension/tracker": {"windowingMode": "none"},
 }
 
 
 @dataclass
 class Lab:
-    """A running JupyterLab: its address and the folder that it serves."""
+    """A running Jupyter server: its address, the folder that it serves, and that of its settings.
+
+    One server answers for both front ends: JupyterLab under /lab, Notebook 7 under /notebooks.
+    """
 
     url: str
     folder: Path
+    settings: Path
 
-    def open(self, notebook: Path) -> str:
+    def open(self, notebook: Path, front_end: str = "lab", theme: str = "light") -> str:
         """Copy a notebook into the served folder; returns the address that opens it."""
         shutil.copy(notebook, self.folder / notebook.name)
+        write_settings(self.settings, {THEMES: {"theme": f"JupyterLab {theme.title()}"}})
+        if front_end == "notebook":
+            return f"{self.url}/notebooks/{quote(notebook.name)}"
         # A workspace of its own: JupyterLab would open again what the test before left open.
         return f"{self.url}/lab/workspaces/{notebook.stem}/tree/{quote(notebook.name)}"
 
@@ -68,12 +85,11 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-def write_settings(folder: Path) -> Path:
-    for name, text in SETTINGS.items():
+def write_settings(folder: Path, settings: dict[str, dict]) -> None:
+    for name, chosen in settings.items():
         path = folder / f"{name}.jupyterlab-settings"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
+        path.write_text(json.dumps(chosen))
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -92,7 +108,7 @@ def environment(home: Path) -> dict[str, str]:
         os.environ
         | private
         | {
-            "JUPYTERLAB_SETTINGS_DIR": str(write_settings(home / "settings")),
+            "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
             "HTTP_PROXY": CLOSED_PROXY,
             "HTTPS_PROXY": CLOSED_PROXY,
             "http_proxy": CLOSED_PROXY,
@@ -120,6 +136,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
     home = tmp_path_factory.mktemp("lab")
     folder = home / "notebooks"
     folder.mkdir()
+    write_settings(home / "settings", SETTINGS)
     port, log = free_port(), home / "log.txt"
     url = f"http://127.0.0.1:{port}"
     options = (
@@ -129,6 +146,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         "--ServerApp.ip=127.0.0.1",
         "--IdentityProvider.token=",
         "--LabApp.expose_app_in_browser=True",
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     )
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -140,7 +158,7 @@ def lab(tmp_path_factory) -> Iterator[Lab]:
         )
     try:
         wait_until_up(url, process, log)
-        yield Lab(url, folder)
+        yield Lab(url, folder, home / "settings")
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -175,10 +193,11 @@ def visit(browser) -> Iterator[Visit]:
             route.abort()
 
     context.route("**/*", local_only)
-    page.on("pageerror", lambda error: visit.errors.append(str(error)))
+    page.on("pageerror", lambda error: str(error) in KNOWN or visit.errors.append(str(error)))
     page.on(
         "console",
         lambda message: visit.errors.append(message.text) if message.type == "error" else None,
     )
     yield visit
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
     context.close()

@@ -1,244 +1,198 @@
-"""A person opens a notebook in JupyterLab, runs it, and moves a slider: the figure changes."""
+"""A person opens a notebook in JupyterLab or Notebook 7, runs it, and works without a mouse."""
 
 from pathlib import Path
 
-import nbformat
 import pytest
 
+from mi_course import widgets
+from tests.browser.front_ends import SITUATIONS, VIEWS, WIDGETS, Situation, written
+from tests.browser.keyboard import CHANGED, FIGURES, operate, stand_on
+
+pytestmark = pytest.mark.needs_browser
+
 ROOT = Path(__file__).parents[2]
-# Chapter 00 has no widget. The widgets of these are also shown alone, in a fraction of the time.
-ALSO_ALONE = ("02", "03", "05", "07")
-WITH_WIDGET = [
-    pytest.param(path, marks=pytest.mark.slow if path.name.startswith(ALSO_ALONE) else ())
-    for path in sorted((ROOT / "chapters").glob("0[1-9]_*.ipynb"))
-]
+CHAPTERS = sorted((ROOT / "chapters").glob("0[1-9]_*.ipynb"))  # chapter 00 has no widget
 MINUTE = 60_000  # in milliseconds, as Playwright counts
 
-# The course's own widget and view, on patterns that are as they are because we say so.
-DEMO = """
-import ipywidgets as widgets
-import torch
-from IPython.display import display
-
-from mi_course.plots import attention_view, plot_attention
-from mi_course.plots.showing import Shown, redraw
-from mi_course.results import Attention
-
-patterns = torch.rand(4, 5, 5, generator=torch.Generator().manual_seed(0)).tril()
-attention = Attention(
-    patterns / patterns.sum(-1, keepdim=True),
-    ("<s>", " Mr", " Dur", "sley", "</script>"),
-    tuple(f"L0H{head}" for head in range(4)),
-)
-slider = widgets.IntSlider(value=3, max=3, description="head")
-display(slider)
-handle = display(Shown(plot_attention(attention, "L0H3")), display_id=True)
-slider.observe(lambda c: redraw(handle, plot_attention(attention, f"L0H{c.new}")), "value")
-"""
-VIEWS = ["attention_view(attention)", "attention_view(attention)"]
-
-LENS = """
-from mi_course.methods.lens import load_translators
-from mi_course.models import load
-from mi_course.widgets import LensBrowser
-
-text = "One day, Aaron and Judith had a long talk"
-LensBrowser(load("town"), text, load_translators("town"))
-"""
-
-PROBES = """
-from mi_course.models import load
-from mi_course.widgets import ProbeBrowser
-
-collections = ["natural_language", "text_feature"]
-ProbeBrowser(load("town"), collections, layer=2, n_documents=60)
-"""
-
-# The neurons' own axes as a dictionary: nothing has to be trained.
-FEATURES = """
-from mi_course.methods.sae import labelled_activations, neurons
-from mi_course.models import load
-from mi_course.widgets import FeatureBrowser
-
-model = load("town")
-data = labelled_activations(
-    model, "blocks.2.hook_resid_post", n_documents=60, collections=["text_feature", "subset"]
-)
-FeatureBrowser(model, neurons(data.x), data)
-"""
-
-PATCHES = """
-from mi_course.models import load
-from mi_course.widgets import PatchBrowser
-from mi_course.worlds.tasks import ioi
-
-model = load("town")
-task = ioi(model.tokenizer, 4, 0, n_templates=1, order="ABBA")
-PatchBrowser(model, task.pairs, ["io", "s1", "s2", "end"])
-"""
-
-# What the figures of the page show, as text: changes when a plot is drawn with other numbers.
-FIGURES = """() => JSON.stringify([...document.querySelectorAll('.js-plotly-plot')].map(
-  plot => [plot.layout?.title?.text, (plot.calcdata || []).map(
-    trace => trace.map(point => [point.x, point.y, point.z, point.text]))]))"""
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 KERNEL_IDLE = """() => {
-  const panel = window.jupyterapp.shell.currentWidget;
+  const panel = window.jupyterapp?.shell.currentWidget;
   return panel?.sessionContext?.session?.kernel?.status === 'idle';
 }"""
-SLIDER = ".jp-OutputArea .noUi-handle"
-DROPDOWN = ".jp-OutputArea .widget-dropdown select"
 LAST_CELL_RAN = """() => {
   const cells = window.jupyterapp.shell.currentWidget.content.widgets;
   const code = cells.map(cell => cell.model).filter(model => model.type === 'code');
   return code[code.length - 1].executionCount !== null;
 }"""
+SLIDER = ".jp-OutputArea .noUi-handle"
+CELL_OF_SLIDER = f"""() => window.jupyterapp.shell.currentWidget.content.widgets.findIndex(
+  cell => cell.node.querySelector('{SLIDER}'))"""
+DRAWN = """() => [...document.querySelectorAll('[data-mi-view]')].every(
+  place => place.querySelector('canvas, .colored-tokens'))"""
+
+# Words of the active cell's outputs that stand out from their ground by less than 4.5 to 1; ticks
+# and titles of figures count, which plotly draws on its own ground.
+FAINT = """() => {
+  const shades = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(c => c / 255).map(
+    c => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (node) => {
+    const paper = node.closest('.js-plotly-plot')?.querySelector('.main-svg');
+    for (let each = paper ?? node; each; each = each.parentElement) {
+      const shade = shades(getComputedStyle(each).backgroundColor);
+      if (shade.length === 3 || shade[3] === 1) return shade;
+    }
+    return [255, 255, 255];
+  };
+  const ratio = (one, other) => {
+    const [dark, bright] = [light(one), light(other)].sort((a, b) => a - b);
+    return (bright + 0.05) / (dark + 0.05);
+  };
+  const outputs = window.jupyterapp.shell.currentWidget.content.activeCell.node
+    .querySelector('.jp-Cell-outputWrapper');
+  const words = [...outputs.querySelectorAll(
+    'pre, p, h3, select, .jupyter-button, .widget-label, .widget-readout, .widget-html-content, '
+    + '.xtick text, .gtitle'
+  )];
+  return words.filter(each => each.textContent.trim()).map(each => {
+    const style = getComputedStyle(each);
+    const ink = each instanceof SVGElement ? style.fill : style.color;
+    return [each.textContent.trim().slice(0, 40), ratio(shades(ink), ground(each))];
+  }).filter(([, found]) => found < 4.5);
+}"""
+
+# What of the active cell's outputs cannot be reached: wider than its place, which does not scroll,
+# or a control squeezed to nothing.
+CUT = """() => {
+  const outputs = window.jupyterapp.shell.currentWidget.content.activeCell.node
+    .querySelector('.jp-Cell-outputWrapper');
+  const wide = [...outputs.querySelectorAll('.jp-OutputArea-output')].filter(each =>
+    each.scrollWidth > each.clientWidth + 1
+    && !['auto', 'scroll'].includes(getComputedStyle(each).overflowX));
+  const small = [...outputs.querySelectorAll('.noUi-target, select, input[type=text]')].filter(
+    each => each.getBoundingClientRect().width < 60);
+  return [...wide, ...small].map(each => each.className);
+}"""
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory) -> Path:
-    """A notebook with one slider, one figure and two views."""
-    return written(tmp_path_factory.mktemp("demo") / "demo.ipynb", DEMO, *VIEWS)
-
-
-def written(path: Path, *sources: str) -> Path:
-    """Write a notebook of code cells."""
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": kernel})
-    notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
-    nbformat.write(notebook, path)
-    return path
-
-
-def run_notebook(visit, address: str) -> None:
-    """Open a notebook, wait for its kernel, run all of it."""
+def open_and_run(lab, visit, notebook: Path, situation: Situation = SITUATIONS[0]) -> None:
+    """Open a notebook somewhere, wait for its kernel, run all of it."""
     page = visit.page
-    page.goto(address)
+    page.set_viewport_size({"width": situation.width, "height": 1200})
+    page.goto(lab.open(notebook, situation.front_end, situation.theme))
     page.wait_for_selector(".jp-Notebook .jp-Cell")
     page.wait_for_function(KERNEL_IDLE, timeout=2 * MINUTE)
     page.evaluate(RUN_ALL)
     assert page.evaluate(LAST_CELL_RAN)
+    assert page.evaluate("document.body.dataset.jpThemeName").lower().endswith(situation.theme)
 
 
-def move_slider(visit, name: str) -> None:
-    """Move the page's first slider by one with the keyboard and wait for another figure."""
+def work_with_the_widget(visit, name: str, cell: int, situation: Situation) -> None:
+    """Reach and move every control of a cell by keyboard; it stays legible and complete."""
     page = visit.page
-    slider = page.locator(SLIDER).first
-    slider.scroll_into_view_if_needed()
-    page.wait_for_selector(".js-plotly-plot")
-    page.wait_for_timeout(1000)  # figures below the slider finish drawing
-    before = page.evaluate(FIGURES)
-    visit.screenshot(f"{name}-before")
-    slider.focus()
-    at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
-    page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
-    try:
-        page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
-        page.wait_for_timeout(500)
-    finally:
-        visit.screenshot(f"{name}-after")
-
-
-def choose(visit, place: int, option: str, name: str) -> None:
-    """Choose an option of one of the page's dropdowns and wait for another figure."""
-    page = visit.page
-    before = page.evaluate(FIGURES)
-    page.locator(DROPDOWN).nth(place).select_option(option)
-    page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
-    page.wait_for_timeout(500)
-    visit.screenshot(name)
+    stand_on(page, cell)
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.activeCell.node"
+        ".querySelector('.js-plotly-plot .main-svg')"
+    )
+    page.wait_for_timeout(500)  # the figure finishes drawing
+    visit.screenshot(f"{name}-{situation}-before")
+    kinds = operate(page)
+    assert kinds, "a widget has controls"
+    page.wait_for_timeout(300)
+    visit.screenshot(f"{name}-{situation}-after")
+    assert page.evaluate(FAINT) == []
+    assert page.evaluate(CUT) == []
 
 
 def drawn_views(visit, name: str) -> list[str]:
     """The text of each CircuitsVis view once all have drawn themselves."""
     page = visit.page
     places = page.locator("[data-mi-view]")
-    for place in places.all():
-        place.scroll_into_view_if_needed()
-    page.wait_for_function(
-        "() => [...document.querySelectorAll('[data-mi-view]')].every("
-        "place => place.querySelector('canvas, svg, img, table, .colored-tokens'))"
-    )
+    places.first.scroll_into_view_if_needed()
+    page.wait_for_function(DRAWN)
     page.wait_for_timeout(500)
     visit.screenshot(f"{name}-views")
     return places.all_inner_texts()
 
 
-@pytest.mark.needs_browser
-def test_the_slider_and_the_views_of_a_demo_work_offline(lab, visit, demo):
-    run_notebook(visit, lab.open(demo))
-    move_slider(visit, "demo")
-    views = drawn_views(visit, "demo")
-    assert len(views) == len(VIEWS)
-    assert all("L0H0 Zoomed" in view and "L0H3" in view for view in views)
-    assert visit.page.get_by_text("official Jupyter news").count() == 0
-    assert visit.outside == []
-    assert visit.errors == []
-
-
-@pytest.mark.needs_browser
-def test_the_slider_of_the_lens_browser_recolours_its_grid_offline(lab, visit, tmp_path):
-    run_notebook(visit, lab.open(written(tmp_path / "lens.ipynb", LENS)))
-    move_slider(visit, "lens")
-    assert visit.page.get_by_text("right token").count() > 0
-    assert visit.outside == []
-    assert visit.errors == []
-
-
-@pytest.mark.needs_browser
-def test_slider_and_dropdowns_of_the_probe_browser_redraw_its_figure_offline(lab, visit, tmp_path):
-    run_notebook(visit, lab.open(written(tmp_path / "probes.ipynb", PROBES)))
-    move_slider(visit, "probes")
-    assert visit.page.get_by_text("layer 2, 2 neurons: mean F1").count() > 0
-    choose(visit, 1, "3", "probes-layer")
-    assert visit.page.get_by_text("natural_language, layer 3, 2 neurons: mean F1").count() > 0
-    choose(visit, 0, "text_feature", "probes-collection")
-    assert visit.page.get_by_text("text_feature, layer 3, 2 neurons: mean F1").count() > 0
-    assert visit.page.get_by_text("bracket_open").count() > 0
-    assert visit.outside == []
-    assert visit.errors == []
-
-
-@pytest.mark.needs_browser
-def test_the_slider_of_the_feature_browser_shows_another_latent_offline(lab, visit, tmp_path):
-    run_notebook(visit, lab.open(written(tmp_path / "features.ipynb", FEATURES)))
-    (before,) = drawn_views(visit, "features")
-    visit.page.locator(SLIDER).first.scroll_into_view_if_needed()
-    move_slider(visit, "features")
-    (after,) = drawn_views(visit, "features-moved")
-    assert after != before
-    assert "Not drawn yet" not in after
-    assert visit.page.get_by_text("Activations: ").count() == 1
-    assert visit.outside == []
-    assert visit.errors == []
-
-
-@pytest.mark.needs_browser
-def test_a_cell_of_the_patch_browser_is_chosen_by_a_click_and_by_the_keyboard(lab, visit, tmp_path):
-    run_notebook(visit, lab.open(written(tmp_path / "patches.ipynb", PATCHES)))
-    move_slider(visit, "patches")
+def work_with_the_views(visit, situation: Situation, cell: int) -> None:
+    """Look at another head by keyboard, lock it, and read both views' sentences."""
     page = visit.page
-    cells = page.locator(".jp-OutputArea .widget-gridbox button")
-    before = page.evaluate(FIGURES)
-    cells.nth(cells.count() - 1).click()  # layer 0, the last place
-    page.wait_for_function(f"before => ({FIGURES})() !== before", arg=before)
-    visit.screenshot("patches-clicked")
-    assert [cell.strip() for cell in cells.all_inner_texts()] == [""] * (cells.count() - 1) + ["●"]
-    cells.nth(0).focus()
+    texts = drawn_views(visit, str(situation))
+    assert ["L0H0 Zoomed" in text for text in texts] == [True, False]
+    stand_on(page, cell)
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.innerText") == "L0H2":
+            break
+    page.get_by_text("L0H2 Zoomed").wait_for()
     page.keyboard.press("Space")
-    page.wait_for_function(
-        "() => document.querySelector('.widget-gridbox button').innerText === '●'"
-    )
-    assert page.get_by_text("The model says").count() > 0
+    page.keyboard.press("Tab")
+    page.get_by_text("L0H3 Zoomed").wait_for()
+    page.keyboard.press("Tab")  # past the last head: the locked one comes back
+    page.get_by_text("L0H2 Zoomed").wait_for()
+    visit.screenshot(f"{situation}-view-locked")
+    for number, words in enumerate(("From the last token", "Activations: 2.00 at")):
+        stand_on(page, cell + number)
+        assert page.get_by_text(words).is_visible()
+        assert page.evaluate(FAINT) == []
+        assert page.evaluate(CUT) == []
+
+
+def assert_quiet(visit) -> None:
     assert visit.outside == []
     assert visit.errors == []
+    assert visit.page.get_by_text("official Jupyter news").count() == 0
 
 
-@pytest.mark.needs_browser
-@pytest.mark.parametrize("chapter", WITH_WIDGET, ids=lambda path: path.stem)
+def test_every_widget_of_the_course_is_looked_at_in_every_situation_once():
+    assert sorted(WIDGETS) == sorted(widgets.__all__)
+    assert len(SITUATIONS) == len(WIDGETS) == len(set(SITUATIONS))
+
+
+@pytest.mark.parametrize(
+    ("name", "situation"), zip(WIDGETS, SITUATIONS, strict=True), ids=lambda each: str(each)
+)
+def test_a_widget_follows_the_keyboard(lab, visit, tmp_path, name, situation):
+    open_and_run(lab, visit, written(tmp_path / f"{name}.ipynb", WIDGETS[name]), situation)
+    work_with_the_widget(visit, name, 0, situation)
+    assert_quiet(visit)
+
+
+@pytest.mark.parametrize("situation", [SITUATIONS[-1]], ids=str)
+def test_the_views_follow_the_keyboard(lab, visit, tmp_path, situation):
+    open_and_run(lab, visit, written(tmp_path / "views.ipynb", *VIEWS), situation)
+    work_with_the_views(visit, situation, 1)
+    assert_quiet(visit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("situation", SITUATIONS, ids=str)
+def test_all_widgets_and_views_in(lab, visit, tmp_path, situation):
+    sources = (*VIEWS, *WIDGETS.values())
+    open_and_run(lab, visit, written(tmp_path / f"all-{situation}.ipynb", *sources), situation)
+    work_with_the_views(visit, situation, 1)
+    for cell, name in enumerate(WIDGETS, len(VIEWS)):
+        work_with_the_widget(visit, name, cell, situation)
+    assert_quiet(visit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_moving_the_slider_of_a_chapter_changes_its_figure(lab, visit, chapter):
-    run_notebook(visit, lab.open(chapter))
-    move_slider(visit, chapter.stem)
-    drawn_views(visit, chapter.stem)
-    assert visit.outside == []
-    assert visit.errors == []
+    open_and_run(lab, visit, chapter)
+    page = visit.page
+    slider = page.locator(SLIDER).first
+    stand_on(page, page.evaluate(CELL_OF_SLIDER))
+    slider.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)  # figures below the slider finish drawing
+    before = page.evaluate(FIGURES)
+    slider.focus()
+    at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
+    page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")
+    page.wait_for_function(CHANGED, arg=before)
+    if page.locator("[data-mi-view]").count():
+        assert not any("Not drawn yet" in text for text in drawn_views(visit, chapter.stem))
+    assert_quiet(visit)

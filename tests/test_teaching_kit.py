@@ -196,3 +196,14 @@ def test_a_course_that_does_not_add_up_is_told(monkeypatch, old, new, message):
 
 def test_a_bar_in_a_cell_does_not_end_it():
     assert pages.row("|x|", "b") == r"| \|x\| | b |"
+
+
+def test_there_are_courses_of_6_10_and_14_weeks_and_the_longer_ones_leave_nothing_out():
+    courses = {len(course.plan): course for course in syllabus.load()}
+    assert list(courses) == [6, 10, 14]
+    for weeks in (10, 14):
+        assert list(courses[weeks].chapters) == CHAPTERS and courses[weeks].skip == ()
+
+
+def test_a_project_has_a_hundred_points():
+    assert sum(each["points"] for each in syllabus.raw()["project"]) == 100

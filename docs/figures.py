@@ -19,6 +19,7 @@ SOLUTIONS = FOLDER.parent / "solutions"
 PLOTLY = "application/vnd.plotly.v1+json"
 # file -> the solution, how the figure's title begins, and how many pixels wide the picture is
 PICTURES = {
+    "channel.jpg": ("01_feature_visualization.ipynb", "conv5:", 1200),
     "phase_change.png": ("06_induction_heads.ipynb", "Loss drop on a repeated copy", 1600),
     "logit_lens.png": ("02_logit_lens.ipynb", "Logit lens: of 10 best tokens", 1440),
     "pentagon.png": ("04_superposition.ipynb", "5 features in 2 dimensions", 1200),

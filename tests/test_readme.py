@@ -27,6 +27,14 @@ def citation():
     return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
 
 
+def width_of(data):
+    """Width in pixels of a PNG, or of a JPEG by its frame header."""
+    if data[1:4] == b"PNG":
+        return int.from_bytes(data[16:20])
+    frame = data.index(b"\xff\xc0")
+    return int.from_bytes(data[frame + 7 : frame + 9])
+
+
 def test_readme_is_read_in_two_minutes():
     prose = re.sub(r"```.*?```|<!--.*?-->|^\|.*$|\]\([^)]*\)", "", README, flags=re.S | re.M)
     assert len(prose.split()) <= 600  # at 300 words a minute
@@ -34,6 +42,7 @@ def test_readme_is_read_in_two_minutes():
 
 def test_readme_shows_the_pictures_that_make_figures_draws():
     assert sorted(name for _, name in SHOWN) == sorted(f"docs/{name}" for name in PICTURES)
+    assert len(SHOWN) == 5
     assert [name for alt, name in SHOWN if len(alt.split()) < 8] == []
     sizes = {name: (FOLDER / name).stat().st_size for name in PICTURES}
     assert {name: size for name, size in sizes.items() if size > 150 * KILOBYTE} == {}
@@ -43,10 +52,7 @@ def test_readme_shows_the_pictures_that_make_figures_draws():
 def test_every_picture_comes_from_a_figure_that_a_solution_saved(name):
     notebook, beginning, width = PICTURES[name]
     figure = figure_titled(SOLUTIONS / notebook, beginning)
-    # Eight bytes of signature, then a block that starts with the width: PNG, section 11.2.1.
-    header = (FOLDER / name).read_bytes()[:20]
-    assert header[1:4] == b"PNG"
-    assert int.from_bytes(header[16:20]) == pytest.approx(width, abs=2)
+    assert width_of((FOLDER / name).read_bytes()) == pytest.approx(width, abs=2)
     assert figure.layout.meta["summary"]
 
 

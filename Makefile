@@ -28,7 +28,7 @@ NBVAL := -o addopts= -p mi_course.grading.notebooks.nbval_plugin --nbval-current
 	--nbval-cell-timeout=120
 
 .NOTPARALLEL:
-.PHONY: help lab test test-all test-colab test-code test-notebooks test-times notebooks book figures teaching sparse-table circuits-table models bench mutation lint clean
+.PHONY: real-models help lab test test-all test-colab test-code test-notebooks test-times notebooks book figures teaching sparse-table circuits-table models bench mutation lint clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed 's/:.*## /\t/' | expand -t 18
@@ -128,6 +128,12 @@ sparse-table: $(READY) ## docs/sparse_probing_table.md: ways to choose neurons, 
 
 circuits-table: $(READY) ## docs/circuits_table.md: ways to find a circuit, on six tasks
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m docs.circuits_table
+
+real-models: $(READY) ## docs/real-models.md: chapters on checkpoints of true sizes (hours on a CPU)
+	mkdir -p build
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m tests.notebooks.full_size \
+		--models embedded gpt2 pythia-70m googlenet > build/full_size.jsonl
+	$(BIN)/python -m docs.real_models build/full_size.jsonl
 
 models: $(READY) ## retrain every embedded model from nothing (hours on a CPU)
 	for name in $(MODELS); do $(BIN)/mi-course train $$name || exit 1; done

@@ -75,13 +75,12 @@ NVIDIA publishes for the card. Nobody has run it there for this page: it is an e
 CLOSING = """## To measure it again
 
 ```
-python -m tests.notebooks.full_size > runs.jsonl       # both models, both dtypes, on the CPU
+make real-models
 python -m tests.notebooks.full_size --device cuda --jobs 4 --models gpt2 > gpu.jsonl
-python -m tests.notebooks.full_size --models embedded --dtypes float32 > own.jsonl
-python -m docs.real_models runs.jsonl gpu.jsonl own.jsonl
+python -m docs.real_models gpu.jsonl
 ```
 
-The first is also part of `make test-all`, where each chapter must end without an error in at most
+The same runs are part of `make test-all`, where each chapter must end without an error in at most
 8 GiB; `MI_COURSE_DEVICE=cuda` runs the same tests on a GPU.
 
 ## Sources

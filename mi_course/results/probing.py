@@ -38,7 +38,7 @@ class Probes:
     ) -> Float[Tensor, "layer example feature"]:
         """Return each probe's logit for each example; above 0 it says yes."""
         products = einsum(
-            x.to(self.weight.dtype),
+            x.to(self.weight),  # its device too: activations may have been brought to the CPU
             self.weight,
             "layer example d_in, layer feature d_in -> layer example feature",
         )

@@ -143,6 +143,7 @@ def main() -> None:
                 asked.chapters, asked.models, asked.dtypes
             )
             if (chapter == "01") == (name == "googlenet") or name == EMBEDDED
+            if dtype == DTYPES[0] or name in PARAMETERS
         ]
         for found in run_all(runs, asked.jobs):
             print(json.dumps(found, ensure_ascii=False), flush=True)

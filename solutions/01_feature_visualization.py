@@ -28,7 +28,6 @@ from torch.nn.functional import conv2d, normalize, pad
 from mi_course import plots, widgets
 from mi_course.grading import check
 from mi_course.methods import feature_viz
-from mi_course.models.cnn import ShapesCNN
 from mi_course.models.vision import load_vision, shapes_model
 from mi_course.worlds import shapes
 
@@ -684,7 +683,7 @@ print(pairs[0])
 # %% tags=["nbval-ignore-output"]
 shared = next((pair for pair in pairs if pair.parts == ("snout", "body")), pairs[0])
 several = feature_viz.render_diverse(
-    model, "narrow", [shared.channel], recipe, goal=feature_viz.neuron, weight=2
+    model, "narrow", [shared.channel], recipe, goal=feature_viz.neuron, weight=2.0
 )
 seen = [stranger.classes[c] for c in stranger.logits(several.images).argmax(dim=1)]
 title = "One channel, four pictures, and what a stranger sees in each"
@@ -755,7 +754,7 @@ for layer, found in matches.items():
 
 # %%
 torch.manual_seed(2)
-untrained = shapes_model(ShapesCNN(12), "untrained", model.colour_mean, model.colour_std)
+untrained = shapes_model(type(model.module)(12), "untrained", model.colour_mean, model.colour_std)
 chance = {}
 for layer in matches:
     found = feature_viz.channel_matches(model, untrained, layer, images[:500])

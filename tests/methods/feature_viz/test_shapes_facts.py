@@ -111,7 +111,7 @@ def test_diverse_pictures_of_a_narrow_channel_show_both_parts_to_the_other_netwo
         [channel],
         Recipe(steps=96, parametrisation=waves),
         goal=neuron,
-        weight=2,
+        weight=2.0,
     )
     (other,) = set(NAMES) - {name}
     seen = {CLASSES[i] for i in network(other).logits(pictures.images).argmax(1)}

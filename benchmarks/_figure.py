@@ -37,34 +37,34 @@ def asked_device(words: list[str] | None = None) -> str:
     return device
 
 
-def now(device: str = "cpu") -> float:
+def now(device: str = "cpu", *, wall: bool = False) -> float:
     """Return the CPU seconds of this process so far; on a GPU the clock once its work is done."""
-    if device == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize()
-    return time.perf_counter()
+    if device != "cpu":
+        torch.cuda.synchronize()
+    return time.perf_counter() if wall or device != "cpu" else time.process_time()
 
 
-def seconds(work: Callable[[], object], device: str = "cpu") -> float:
+def seconds(work: Callable[[], object], device: str = "cpu", *, wall: bool = False) -> float:
     """Return what one run takes."""
-    begun = now(device)
+    begun = now(device, wall=wall)
     work()
-    return now(device) - begun
+    return now(device, wall=wall) - begun
 
 
 def fastest(
-    ways: dict[str, Callable[[], object]], turns: int, device: str = "cpu"
+    ways: dict[str, Callable[[], object]], turns: int, device: str = "cpu", *, wall: bool = False
 ) -> dict[str, float]:
     """Return each way's least seconds over a few turns; others' work then meets each alike.
 
-    On a GPU a first turn, in which kernels are loaded, does not count.
+    With `wall` a CPU is timed by the clock, too: for work on several threads. On a GPU there is a
+    first turn, in which kernels are loaded, that does not count.
     """
     for work in ways.values() if device != "cpu" else ():
         work()
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(turns):
         for name, work in ways.items():
-            taken[name].append(seconds(work, device))
+            taken[name].append(seconds(work, device, wall=wall))
     return {name: min(times) for name, times in taken.items()}
 
 

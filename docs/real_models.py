@@ -101,11 +101,18 @@ def _large(run: Run) -> bool:
     return (run["device"], run["dtype"]) == ("cpu", "float32") and run["model"] != EMBEDDED
 
 
+def _minutes(seconds: float) -> str:
+    if seconds < 60:
+        return "less than a minute"
+    minutes = round(seconds / 60)
+    return f"about {minutes} minute{'s' if minutes > 1 else ''}"
+
+
 def _needs(run: Run, runs: list[Run]) -> str:
     told = f"{run['model']} in float32: {run['peak_mib'] / 1024:.1f} GiB at the peak, "
-    told += f"{run['cpu_seconds'] / 60:.0f} minutes of one CPU core"
+    told += f"{_minutes(run['cpu_seconds'])} of one CPU core"
     seconds = t4_seconds(run, runs)
-    return f"{told}." if seconds is None else f"{told}; about {seconds / 60:.0f} minutes on a T4."
+    return f"{told}." if seconds is None else f"{told}; {_minutes(seconds)} on a T4."
 
 
 def _row(*cells: object) -> str:

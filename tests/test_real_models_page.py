@@ -80,4 +80,6 @@ def test_the_estimate_adds_the_products_to_what_the_chapter_costs_anyway():
     own = run(model=EMBEDDED, cpu_seconds=40.0)
     assert t4_seconds(run(), [run(), own]) == pytest.approx(40 + 27e12 / (T4_FLOP * T4_SHARE))
     assert t4_seconds(run(), [run()]) is None
-    assert "3.0 GiB at the peak, 2 minutes of one CPU core; about 1 minutes" in page([run(), own])
+    assert "3.0 GiB at the peak, about 2 minutes of one CPU core; less than a minute" in page(
+        [run(), own]
+    )

@@ -16,8 +16,7 @@ from torch.nn.functional import affine_grid, grid_sample, interpolate, pad
 
 from benchmarks._figure import asked_device, fastest, report
 from mi_course.methods.feature_viz import Fourier, Recipe, Robustness, render_channels
-from mi_course.models.cnn import ShapesCNN
-from mi_course.models.vision import VisionModel, load_vision, shapes_model
+from mi_course.models.vision import VisionModel, load_vision
 
 MOVES = Robustness()
 SIZES, LAYERS = (64, 128), ("conv1", "conv3", "conv5")
@@ -25,17 +24,6 @@ STEPS, ROUNDS, LONE_STEPS = 8, 5, 24
 ENLARGED = 224  # pixels, Lucent's default
 TARGET = 5.0  # times a peer's rate
 THREADS = 2
-
-
-def network(device: str) -> VisionModel:
-    """Return the trained network, or one of its layout: what it has learned costs no time."""
-    try:
-        return load_vision("shapes-a", device=device)
-    except (ValueError, OSError):
-        torch.manual_seed(0)
-        model = shapes_model(ShapesCNN(12), "random", *[(0.5, 0.5, 0.5)] * 2)
-        model.module.to(device)
-        return model
 
 
 def moved(image: Tensor, fill: float = 0.5) -> Tensor:
@@ -110,7 +98,7 @@ def main() -> None:
     """Print all figures."""
     device = asked_device()
     torch.set_num_threads(THREADS)
-    model = network(device)
+    model = load_vision("shapes-a", device=device)
     for size in SIZES:
         for layer in LAYERS:
             measure(model, layer, size, device)

@@ -89,8 +89,8 @@ def ov_circuits(weights: CircuitWeights) -> FactoredMatrix:
 
 
 def _spread(n_rows: int) -> Int[Tensor, " token"]:
-    every = torch.arange(n_rows)
-    return every if n_rows <= MOST_ROWS else every[torch.arange(MOST_ROWS) * n_rows // MOST_ROWS]
+    n = min(n_rows, MOST_ROWS)
+    return torch.arange(n) * n_rows // n
 
 
 def _hits(circuit: FactoredMatrix, rows: Int[Tensor, " token"], k: int) -> Float[Tensor, "..."]:

@@ -47,6 +47,18 @@ def scores(name, layer):
     return part_scores(network(name), layer, drawn())
 
 
+@cache
+def waves():
+    return Fourier(fitted_colours(as_images(drawn())[:500]))
+
+
+@cache
+def peaks_of_classes(name):
+    """Mean peaks [class channel] of conv5 for scenes of one class each."""
+    kinds = [as_images(scenes(60, 5, classes=[kind])) for kind in CLASSES]
+    return torch.stack([mean_peaks(network(name), "conv5", images) for images in kinds])
+
+
 def well_told(name, layer):
     return sum(scores(name, layer).auc_of(part) >= 0.9 for part in PARTS)
 
@@ -104,12 +116,11 @@ def test_diverse_pictures_of_a_narrow_channel_show_both_parts_to_the_other_netwo
     }[name]
     (pair,) = [two for two in two_parts(scores(name, "narrow")) if two.channel == channel]
     assert "body" in pair.parts
-    waves = Fourier(fitted_colours(as_images(drawn())[:500]))
     pictures = render_diverse(
         network(name),
         "narrow",
         [channel],
-        Recipe(steps=96, parametrisation=waves),
+        Recipe(steps=96, parametrisation=waves()),
         goal=neuron,
         weight=2.0,
     )
@@ -121,15 +132,11 @@ def test_diverse_pictures_of_a_narrow_channel_show_both_parts_to_the_other_netwo
 @pytest.mark.slow
 @both
 def test_another_network_names_what_half_of_the_pictures_of_conv5_stand_for(name):
-    waves = Fourier(fitted_colours(as_images(drawn())[:500]))
     some = range(24)
     pictures = render_channels(
-        network(name), "conv5", some, Recipe(steps=64, parametrisation=waves), goal=neuron
+        network(name), "conv5", some, Recipe(steps=64, parametrisation=waves()), goal=neuron
     )
-    peaks = [
-        mean_peaks(network(name), "conv5", as_images(scenes(60, 5, classes=[c]))) for c in CLASSES
-    ]
-    favourites = torch.stack(peaks).argmax(dim=0)[: len(some)]
+    favourites = peaks_of_classes(name).argmax(dim=0)[: len(some)]
     (other,) = set(NAMES) - {name}
     named = network(other).logits(pictures.images).argmax(1) == favourites
     assert named.float().mean() >= 0.35  # 1 in 12 by chance
@@ -187,11 +194,11 @@ def test_without_the_wheel_channels_of_conv4_cars_are_still_recognised(name):
 )
 def test_channels_miss_the_parts_of_their_class_and_no_others(name, part, hurt, spared):
     model = network(name)
-    peaks = {c: mean_peaks(model, "conv5", as_images(scenes(60, 5, classes=[c]))) for c in CLASSES}
-    favourites = torch.stack(list(peaks.values())).argmax(dim=0)
+    peaks = peaks_of_classes(name)
+    favourites = peaks.argmax(dim=0)
     for number, missed in ((CLASSES.index(hurt), True), (CLASSES.index(spared), False)):
         changed = as_images(scenes(60, 5, classes=[CLASSES[number]], without=[part]))
-        left = mean_peaks(model, "conv5", changed) / peaks[CLASSES[number]].clamp(min=1e-6)
+        left = mean_peaks(model, "conv5", changed) / peaks[number].clamp(min=1e-6)
         own = left[favourites == number]
         assert (own.median() < 0.6) == missed
         assert (own.min() > 0.98) == (not missed)

@@ -93,6 +93,12 @@ def reader(browser):
     context.close()
 
 
+def follow(page, link) -> None:
+    """Click on a link, and go on only when the page behind it is whole."""
+    with page.expect_navigation(wait_until="load"):
+        link.click()
+
+
 def counted(page) -> dict[str, list[int]]:
     """What is on the page once all of it is drawn: how many figures, views and formulas."""
     page.wait_for_function(ALL_DRAWN, timeout=60_000)
@@ -106,10 +112,10 @@ def assert_nothing_went_wrong(page) -> None:
 
 def test_a_small_book_is_read_from_disk_without_a_network(small, reader):
     reader.goto(small.as_uri())
-    reader.get_by_role("link", name="00 · Figure").first.click()
+    follow(reader, reader.get_by_role("link", name="00 · Figure").first)
     assert counted(reader) == {"figures": 1, "views": 0, "formulas": 2}
     assert reader.get_by_text("It rises").count() > 0
-    reader.locator("a.right-next").click()
+    follow(reader, reader.locator("a.right-next"))
     assert counted(reader) == {"figures": 0, "views": 1, "formulas": 0}
     assert reader.get_by_text("L0H0 Zoomed").is_visible()
     assert reader.get_by_text("From the last token").is_visible()
@@ -128,7 +134,7 @@ def test_every_page_of_the_whole_book_is_read_from_disk(browser, reader, tmp_pat
     figures = views = 0
     reader.goto(index.as_uri())
     for _ in SOLUTIONS:
-        reader.locator("a.right-next").click()
+        follow(reader, reader.locator("a.right-next"))
         found = counted(reader)
         figures, views = figures + found["figures"], views + found["views"]
         assert found["formulas"] > 0

@@ -18,7 +18,6 @@ from mi_course.lab import command
 
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 CLOSED_PROXY = "http://127.0.0.1:9"  # the discard port: a kernel that asks the network fails
-# Pictures at the top of every notebook that only who is online sees.
 # What Notebook 7.6 itself says on every notebook, before any cell runs: its list of shortcuts is
 # asked for before it is loaded (jupyter/notebook#7862), and it restores a file browser that a
 # notebook's page does not have.
@@ -26,9 +25,9 @@ KNOWN = (
     "Cannot read properties of undefined (reading 'schema')",
     "Command 'filebrowser:open-path' not registered.",
 )
+# Pictures at the top of every notebook that only who is online sees.
 BADGES = ("/colab-badge.svg", "/badge_logo.svg")
 EMPTY_PICTURE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
-BADGES = ("/colab-badge.svg", "/badge_logo.svg")
 BROWSER_ARGUMENTS = [
     "--headless",
     "--no-sandbox",

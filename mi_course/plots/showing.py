@@ -6,6 +6,7 @@ draw with their own copy of plotly: no megabytes of script in the notebook and n
 """
 
 import sys
+import textwrap
 from typing import Any
 
 import plotly.graph_objects as go
@@ -13,6 +14,8 @@ import plotly.io as pio
 from IPython.display import DisplayHandle, display
 
 __all__ = ["Shown", "redraw", "show", "summary"]
+
+LINE = 88  # characters; JupyterLab breaks a longer printed line in the middle of a word
 
 
 class Shown:
@@ -50,7 +53,7 @@ def show(figure: go.Figure) -> None:
     Args:
         figure: made by one of the plots.
     """
-    print(summary(figure))
+    print(textwrap.fill(summary(figure), LINE, break_on_hyphens=False, break_long_words=False))
     display(Shown(figure))
 
 

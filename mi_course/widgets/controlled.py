@@ -5,6 +5,7 @@ notebook shows the default state where no kernel runs, and only core ipywidgets 
 In go rows of controls and a way to draw; out comes something to display.
 """
 
+import html
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -81,4 +82,5 @@ class ControlledFigure(ABC):
 
 
 def _text(figure: go.Figure) -> dict[str, str]:
-    return {"text/plain": summary(figure)}
+    text = summary(figure)
+    return {"text/plain": text, "text/html": f"<p>{html.escape(text)}</p>"}

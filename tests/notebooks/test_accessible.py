@@ -51,11 +51,12 @@ def mute_figures(path):
         outputs = cell.get("outputs", [])
         shown = [output["data"] for output in outputs if "data" in output]
         said = [output.get("text", "") for output in outputs]
-        said += [data["text/plain"] for data in shown if set(data) == {"text/plain"}]
+        said += [data["text/plain"] for data in shown if set(data) <= {"text/plain", "text/html"}]
+        words = " ".join("".join(said).split())
         for data in shown:
             summary = (data.get(FIGURE, {}).get("layout", {}).get("meta") or {}).get("summary", "")
             seen = FIGURE in data or any(kind.startswith("image/") for kind in data)
-            spoken = summary.strip() and summary in "".join(said)
+            spoken = summary.strip() and " ".join(summary.split()) in words
             html = "text/html" in data and not "".join([*said, data.get("text/plain", "")]).strip()
             if (seen and not spoken) or html:
                 mute.append(number)

@@ -35,7 +35,9 @@ def test_show_prints_the_summary_and_displays_the_figure(figure, capsys, monkeyp
     displayed = []
     monkeypatch.setattr(plots.showing, "display", displayed.append)
     plots.show(figure)
-    assert capsys.readouterr().out.strip() == plots.summary(figure)
+    printed = capsys.readouterr().out
+    assert printed.split() == plots.summary(figure).split()
+    assert max(map(len, printed.splitlines())) <= 88
     assert displayed[0].figure is figure
 
 

@@ -22,7 +22,7 @@ def test_the_default_state_is_an_ordinary_figure_below_the_controls(sweep, displ
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
     assert words(browser.figure) == "2 edges are kept at tau = 0.1"
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
 
 
 def test_moving_the_slider_shows_the_circuit_of_another_threshold(sweep, displayed):

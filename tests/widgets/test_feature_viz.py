@@ -29,7 +29,7 @@ def test_the_default_state_is_an_ordinary_figure_with_its_sentence(model, some_s
     controls, sentence, figure = displayed[0]
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in figure._repr_mimebundle_()
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
     assert summary(browser.figure).startswith("conv3:0: ")
     # Ten PNGs, not arrays of numbers.
     assert len(browser.figure.layout.images) == 10

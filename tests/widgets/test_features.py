@@ -55,7 +55,7 @@ def test_the_default_state_is_an_ordinary_figure_and_a_view(model, dictionary, d
     controls, sentence, figure, script, view = shown[0]
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in figure._repr_mimebundle_()
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
     assert "atob(" in script._repr_mimebundle_()["text/html"]
     assert "ColoredTokens" in view["text/html"]
     assert "atob(" not in view["text/html"]

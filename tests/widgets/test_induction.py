@@ -44,7 +44,7 @@ def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displ
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
     assert "L1H2" in shown.figure.layout.title.text
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
 
 
 def test_moving_the_slider_replaces_the_figure(model, displayed):
@@ -59,7 +59,7 @@ def test_moving_the_slider_replaces_the_figure(model, displayed):
         "Where L1H2 looks",
     ]
     assert updates[-1].figure.data[0].z != before.data[0].z
-    assert displayed[1][1].updates[-1] == {"text/plain": summary(browser.figure)}
+    assert displayed[1][1].updates[-1]["text/plain"] == summary(browser.figure)
 
 
 def test_a_new_text_is_read_and_the_head_kept(model, displayed):

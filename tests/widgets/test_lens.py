@@ -41,7 +41,7 @@ def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, displ
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
     assert shown.figure.layout.xaxis.ticktext == ("a", "a", "b", "c", "a")
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
 
 
 def test_moving_the_slider_recolours_the_figure_and_reads_nothing(model, displayed, monkeypatch):

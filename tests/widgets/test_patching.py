@@ -35,7 +35,7 @@ def test_the_default_state_is_an_ordinary_figure_with_the_strongest_cell(model, 
     controls, sentence, shown = displayed[0]
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
     grid = patch_by_position(model, pairs)
     strongest = divmod(int(grid.change().abs().argmax()), 5)
     assert (browser.layer.value, browser.position.value) == strongest

@@ -38,7 +38,7 @@ def test_the_default_state_is_an_ordinary_figure_below_the_controls(model, reads
     controls, sentence, shown = displayed[0]
     assert controls is browser.controls
     assert "application/vnd.plotly.v1+json" in shown._repr_mimebundle_()
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
     assert "natural_language, layer 1, 1 neuron" in shown.figure.layout.title.text
 
 

@@ -23,7 +23,7 @@ def test_the_default_state_is_the_densest_model_below_the_controls(found, displa
     controls, sentence, shown = displayed[0]
     assert controls is browser.controls
     assert "2 own dimensions at density 0.5" in words(shown.figure)
-    assert sentence == {"text/plain": summary(browser.figure)}
+    assert sentence["text/plain"] == summary(browser.figure)
 
 
 def test_moving_the_slider_chooses_a_model_and_computes_nothing(found, displayed, monkeypatch):

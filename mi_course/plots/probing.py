@@ -141,6 +141,7 @@ def plot_feature_scores(scores: ProbeScores, *, title: str | None = None) -> go.
         text=[f"{value:.2f}" for value in f1.tolist()] if len(names) <= 12 else None,
         textposition="inside",
         insidetextanchor="start",
+        insidetextfont={"color": "black"},
         textangle=0,
     )
     for i, (name, values) in enumerate({"precision": precision, "recall": recall}.items()):

@@ -81,7 +81,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
             "plot_latent_ablation",
             "plot_latent_steering",
         ],
-        "showing": ["show", "summary"],
+        "showing": ["show", "summary", "tell"],
         "superposition": [
             "plot_dimensionality",
             "plot_directions",

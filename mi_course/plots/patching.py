@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mi_course.plots.style import COLOURS, GREY, SIGNED, TRUTH, frame, visible, zero_line
 from mi_course.results import AblationEffects, PatchGrid, PatchScatter
+from mi_course.results.patching import measured
 
 __all__ = [
     "heat_of",
@@ -76,7 +77,7 @@ def plot_patch_intervals(grid: PatchGrid, k: int = 12, *, title: str | None = No
     )
     figure = go.Figure(bars)
     figure.add_vline(x=grid.base, line={"color": GREY, "width": 1, "dash": "dash"})
-    figure.update_xaxes(title=f"{grid.metric} ({grid.unit}), interval over prompts")
+    figure.update_xaxes(title=f"{measured(grid.metric, grid.unit)}, interval over prompts")
     figure.update_yaxes(title="patched", type="category")
     return frame(
         figure,
@@ -147,7 +148,7 @@ def plot_ablations(effects: AblationEffects, *, title: str | None = None) -> go.
     figure.add_hline(y=whole, line={"color": GREY, "width": 1, "dash": "dash"})
     most = int(effects.change().abs().argmax())
     figure.update_xaxes(title=f"removed ({effects.mode} ablation)", type="category")
-    figure.update_yaxes(title=f"{effects.metric} ({effects.unit})")
+    figure.update_yaxes(title=measured(effects.metric, effects.unit))
     return frame(
         figure,
         title=title

@@ -135,7 +135,7 @@ def plot_absorption(found: Absorption, *, title: str | None = None) -> go.Figure
             showlegend=True,
             marker={"color": COLOURS[i]},
         )
-    figure.update_xaxes(title=f"share of tokens with {found.label} on which it is active")
+    figure.update_xaxes(title="share of the label's tokens on which it is active")
     figure.update_xaxes(range=[0, 1])
     figure.update_yaxes(autorange="reversed")
     return frame(

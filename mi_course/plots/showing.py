@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 import plotly.io as pio
 from IPython.display import DisplayHandle, display
 
-__all__ = ["Shown", "redraw", "show", "summary"]
+__all__ = ["Shown", "redraw", "show", "summary", "tell"]
 
 LINE = 88  # characters; JupyterLab breaks a longer printed line in the middle of a word
 
@@ -53,8 +53,21 @@ def show(figure: go.Figure) -> None:
     Args:
         figure: made by one of the plots.
     """
-    print(textwrap.fill(summary(figure), LINE, break_on_hyphens=False, break_long_words=False))
+    _print(summary(figure))
     display(Shown(figure))
+
+
+def tell(result: Any) -> None:
+    """Print what a result says of itself where no figure is needed.
+
+    Args:
+        result: any of `mi_course.results` that has a `summary`.
+    """
+    _print(result.summary())
+
+
+def _print(text: str) -> None:
+    print(textwrap.fill(text, LINE, break_on_hyphens=False, break_long_words=False))
 
 
 def redraw(handle: DisplayHandle, figure: go.Figure) -> None:

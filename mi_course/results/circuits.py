@@ -126,11 +126,17 @@ class Circuit:
     def summary(self) -> str:
         """Return one sentence: size, loss and the strongest edges."""
         by_effect = sorted(self.kept, key=lambda e: -self.effects[self.graph.number[e]].item())
-        best = ", ".join(
-            f"{edge_name(e)} ({self.effects[self.graph.number[e]]:.2g})" for e in by_effect[:3]
-        )
+        values = {e: self.effects[self.graph.number[e]].item() for e in by_effect[:3]}
+        best = ", ".join(f"{edge_name(e)} ({_short(value)})" for e, value in values.items())
         return (
             f"At tau {self.tau:g} {len(self.kept)} of {len(self.graph.edges)} edges are kept; "
-            f"{self.metric} is {self.loss:.3g} with them and {self.full_loss:.3g} with all; "
-            f"strongest: {best or 'none'}."
+            f"{self.metric} is {_short(self.loss)} with them "
+            f"and {_short(self.full_loss)} with all; strongest: {best or 'none'}."
         )
+
+
+def _short(value: float) -> str:
+    """Three digits; below a millionth it is rounding error, another on each machine."""
+    if abs(value) < 1e-6:
+        return "0"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"

@@ -117,9 +117,14 @@ class PatchGrid:
         way = self.method[0].upper() + self.method[1:]
         return (
             f"{way} of {self.site} by {' and '.join(self.axes)}, {self.direction}, "
-            f"{self.metric} ({self.unit}) over {len(self.clean)} prompts; without effect "
-            f"{self.base:.2f}: furthest {told}."
+            f"{measured(self.metric, self.unit)} over {len(self.clean)} prompts; "
+            f"without effect {self.base:.2f}: furthest {told}."
         )
+
+
+def measured(metric: str, unit: str) -> str:
+    """Return a metric's name with its unit, where the name does not say it already."""
+    return metric if metric == unit else f"{metric} ({unit})"
 
 
 def _part(axis: str, label: str) -> str:
@@ -283,8 +288,8 @@ class AblationEffects:
         order = self.change().abs().argsort(descending=True, stable=True)[:3].tolist()
         told = ", ".join(f"{_set_name(self.sets[i])} {self.values[i]:.2f}" for i in order)
         return (
-            f"{self.metric} ({self.unit}) after {self.mode} ablation, {self.clean.mean():.2f} "
-            f"without: furthest {told}."
+            f"{measured(self.metric, self.unit)} after {self.mode} ablation, "
+            f"{self.clean.mean():.2f} without: furthest {told}."
         )
 
 

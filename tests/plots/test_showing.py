@@ -41,6 +41,17 @@ def test_show_prints_the_summary_and_displays_the_figure(figure, capsys, monkeyp
     assert displayed[0].figure is figure
 
 
+def test_a_result_is_told_without_a_figure_and_its_words_stay_whole(capsys):
+    class Result:
+        def summary(self):
+            return "many words that stay as they are " * 9
+
+    plots.tell(Result())
+    printed = capsys.readouterr().out
+    assert printed.split() == Result().summary().split()
+    assert max(map(len, printed.splitlines())) <= 88
+
+
 def test_what_is_displayed_is_small_data_and_a_sentence(figure):
     bundle = Shown(figure)._repr_mimebundle_()
     assert bundle["text/plain"] == plots.summary(figure)

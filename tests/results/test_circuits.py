@@ -148,3 +148,8 @@ def test_the_summary_tells_size_loss_and_the_strongest_edge():
     told = circuit().summary()
     assert told.startswith("At tau 0.05 3 of 46 edges are kept; kl is 0.5 with them and 0 with all")
     assert "strongest: MLP1->logits (0.3)" in told
+
+
+def test_the_summary_calls_rounding_errors_zero_and_writes_large_numbers_out():
+    told = circuit(loss=1.14e-13, full_loss=-25_000.0).summary()
+    assert "kl is 0 with them and -25,000 with all" in told

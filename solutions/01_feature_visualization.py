@@ -368,7 +368,7 @@ assert about(peaks_of(made["still"].images).mean(), 173, 8)
 
 # %%
 scores = feature_viz.part_scores(model, "conv5", held_out)
-print(scores.summary())
+plots.tell(scores)
 for part in ("wheel", "eye", "petal", "door"):
     print(f"{part:6} told by conv5:{scores.best(part)}, AUC {scores.auc_of(part):.2f}")
 
@@ -479,7 +479,7 @@ plots.show(plots.plot_tuning(edges))
 curves = feature_viz.curvature_tuning(model, "conv3")
 grain = feature_viz.high_low_tuning(model, "conv2")
 for found in (edges, curves, grain):
-    print(found.summary())
+    plots.tell(found)
 
 # %% hidden="numbers-tuning"
 assert about(len(edges.tuned()), 15, 1) and about(len(curves.tuned()), 43, 2)

@@ -842,7 +842,7 @@ for which, back in {"first token": 2, "last token": 1}.items():
     at = torch.full((len(landmarks),), landmarks.shape[1] - back)
     for each in (None, tuned):
         asked = {"positions": at, "name": f"landmarks, {which}", "translators": each}
-        print(lens.answer_trajectories(model, landmarks, their_cities, **asked).summary())
+        plots.tell(lens.answer_trajectories(model, landmarks, their_cities, **asked))
 
 # %% hidden="numbers-patchscope"
 if MODEL == "town":

@@ -168,7 +168,7 @@ check(fit_probe)
 
 # %%
 languages = probing.collect(model, "natural_language", n_documents=150, per_label=150)
-print(languages.summary())
+plots.tell(languages)
 train, test = probing.split(languages)
 data = probing.scaled(languages, train)
 fitted, judged = data.take(train), data.take(test)
@@ -1013,7 +1013,7 @@ misled = probing.illusions(first, numbers, names, documents=document)
 
 # %%
 for example in misled:
-    print(example.summary())
+    plots.tell(example)
 
 # %% hidden="numbers-illusion"
 assert MODEL != "town" or misled[0].neuron == (0, 727)

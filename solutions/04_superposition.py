@@ -822,7 +822,7 @@ widgets.GeometryBrowser(superposition.geometry(sixteen.W, fine))
 
 # %% hidden="stretch-code"
 larger = superposition.phase_diagram(3, 2, n_seeds=3, steps=1000)
-print(larger.summary())
+plots.tell(larger)
 
 # %% [markdown]
 # ## What you have found

@@ -1043,10 +1043,6 @@ rivals = learned, sae.SignedDirections(sae.pca(x)), tried[2]
 curves = [sae.feature_patching_by_pair(model, HOOK, each, pairs) for each in rivals]
 plots.show(plots.plot_patching_curves(curves))
 
-# %% rtol=0.3
-for curve in curves:
-    print(curve.summary())
-
 
 # %% hidden="numbers-ioi"
 def at_number(curve, number):

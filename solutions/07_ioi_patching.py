@@ -460,7 +460,7 @@ my_guess = {"furthest off": ""}
 # %%
 quick = patching.attribution_heads(model, pairs, "z")
 of_heads = patching.compare_with_truth(quick, patching.patch_heads(model, pairs, "z"))
-print(of_heads.summary())
+plots.tell(of_heads)
 
 # %%
 quick = patching.attribution_by_position(model, pairs, "resid_pre", places=PLACES)
@@ -945,7 +945,7 @@ unseen = [
     for kind in ("symmetric", "abc")
 ]
 again = patching.head_evidence(model, *unseen)
-print(patching.classify_heads(again).summary())
+plots.tell(patching.classify_heads(again))
 if MODEL == "town":
     assert again.copying[2, 4:].min() > 0.88 and again.to_s2[[2, 3], 1].min() > 0.9
     assert about(again.anti_copying[2, 1], 0.65, 0.05)

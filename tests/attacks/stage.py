@@ -5,6 +5,7 @@ name. After each attacker, in the same warm sandbox, comes a witness whose right
 for traces. `play` grades all of them at once and then looks for what was left on the machine.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -106,6 +107,8 @@ def say(text, known=()):
 
 def attack(code="", **answers):
     """Let a student named after the test hand in `code` for 99.1, and other answers by function."""
+    for each in (code, *answers.values()):
+        ast.parse(each)  # a slip of ours would earn nothing, as if the attack had been beaten
     ids = {function: key for key, function in students.FUNCTIONS.items()}
     others = {ids[name]: answer for name, answer in answers.items()}
 

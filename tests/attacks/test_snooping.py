@@ -1,11 +1,10 @@
 """Reading what an answer must not know: references, secrets, other students, the grader itself."""
 
-import ast
 import json
 
 import pytest
 
-from tests.attacks.stage import DECOY, SHAPE, attack
+from tests.attacks.stage import DECOY, attack
 from tests.grading import class_of_students as students
 
 CODEWORD = "earlier_student_wrote_this"
@@ -273,19 +272,14 @@ def test_libraries_changed_by_one_answer_are_whole_for_the_next(mark):
 @pytest.mark.parametrize("place", ["records", "feedback"])
 def test_no_output_tells_a_secret(played, place):
     secret = json.loads((played.room / "out/secret-seed.json").read_text())["secret"]
-    for path in (played.room / "out" / place).rglob("*.*"):
+    paths = list((played.room / "out" / place).rglob("*.*"))
+    assert paths
+    for path in paths:
         text = path.read_text()
         assert secret not in text
         assert "id_ed25519" not in text or "snoop" in text or "keys" in path.name
 
 
-def test_the_attacks_themselves_are_python():
-    for test in (test_b_code_of_an_earlier_student_is_not_in_memory,):
-        for cell in test.handed_in["cells"]:
-            ast.parse(cell["source"])
-
-
 def test_nothing_is_left_behind(played):
     assert played.traces == []
     assert played.summary.problems == ()
-    assert SHAPE == 1

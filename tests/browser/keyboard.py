@@ -2,7 +2,7 @@
 
 from typing import Any
 
-__all__ = ["CHANGED", "FIGURES", "operate", "stand_on"]
+__all__ = ["CHANGED", "drawn_figures", "operate", "stand_on"]
 
 # What the figures of the active cell show, as text; empty while one is taken away for the next.
 FIGURES = """() => {
@@ -45,6 +45,11 @@ def stand_on(page: Any, number: int) -> None:
     page.evaluate(STAND_ON, number)
 
 
+def drawn_figures(page: Any) -> str:
+    """What the figures of the active cell show, as soon as all of them are drawn."""
+    return page.wait_for_function(FIGURES).json_value()
+
+
 def operate(page: Any) -> list[str]:
     """Reach every control of the active cell by tab, and move each; returns their kinds in order.
 
@@ -81,7 +86,7 @@ def _move(page: Any, control: dict) -> None:
         "text": [["End", *" and", "Enter"]],
     }
     for pressed in keys[control["kind"]]:
-        before = page.evaluate(FIGURES)
+        before = drawn_figures(page)
         for key in pressed:
             page.keyboard.press(key)
         page.wait_for_function(CHANGED, arg=before)

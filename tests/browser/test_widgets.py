@@ -6,7 +6,7 @@ import pytest
 
 from mi_course import widgets
 from tests.browser.front_ends import SITUATIONS, VIEWS, WIDGETS, Situation, written
-from tests.browser.keyboard import CHANGED, FIGURES, operate, stand_on
+from tests.browser.keyboard import CHANGED, drawn_figures, operate, stand_on
 
 pytestmark = pytest.mark.needs_browser
 
@@ -92,11 +92,7 @@ def work_with_the_widget(visit, name: str, cell: int, situation: Situation) -> N
     """Reach and move every control of a cell by keyboard; it stays legible and complete."""
     page = visit.page
     stand_on(page, cell)
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.content.activeCell.node"
-        ".querySelector('.js-plotly-plot .main-svg')"
-    )
-    page.wait_for_timeout(500)  # the figure finishes drawing
+    drawn_figures(page)
     visit.screenshot(f"{name}-{situation}-before")
     kinds = operate(page)
     assert kinds, "a widget has controls"
@@ -185,10 +181,9 @@ def test_moving_the_slider_of_a_chapter_changes_its_figure(lab, visit, chapter):
     open_and_run(lab, visit, chapter)
     page = visit.page
     slider = page.locator(SLIDER).first
+    slider.scroll_into_view_if_needed()  # waits until the widget is there
     stand_on(page, page.evaluate(CELL_OF_SLIDER))
-    slider.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)  # figures below the slider finish drawing
-    before = page.evaluate(FIGURES)
+    before = drawn_figures(page)
     slider.focus()
     at_the_end = slider.get_attribute("aria-valuenow") == slider.get_attribute("aria-valuemax")
     page.keyboard.press("ArrowLeft" if at_the_end else "ArrowRight")

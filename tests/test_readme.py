@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from docs.figures import FOLDER, PICTURES, SOLUTIONS, figure_titled
+from docs.teaching.syllabus import notebook_minutes
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +37,9 @@ def width_of(data):
 
 
 def test_readme_is_read_in_two_minutes():
-    prose = re.sub(r"```.*?```|<!--.*?-->|^\|.*$|\]\([^)]*\)", "", README, flags=re.S | re.M)
+    text = re.sub(r"```.*?```|<!--.*?-->", "", README, flags=re.DOTALL)
+    prose = re.sub(r"^\|.*$|\]\([^)]*\)", "", text, flags=re.MULTILINE)
+    assert "To cite the course" in prose  # the last lines count too
     assert len(prose.split()) <= 600  # at 300 words a minute
 
 
@@ -61,6 +64,13 @@ def test_readme_lists_every_chapter_in_order():
     sources = sorted(path.name[:2] for path in SOLUTIONS.glob("[0-9][0-9]_*.py"))
     assert [number for number, _ in listed] == [f"{number:02}" for number in range(9)]
     assert set(sources) <= {number for number, _ in listed}
+
+
+def test_the_hours_of_a_chapter_are_those_that_its_notebook_names():
+    told = re.findall(r"^\| (\d\d) \|.*\| ([\d.]+) \|$", README, re.MULTILINE)
+    sources = {path.stem[:2]: path.stem for path in SOLUTIONS.glob("[0-9][0-9]_*.py")}
+    named = {number: notebook_minutes(source) / 60 for number, source in sources.items()}
+    assert {number: float(hours) for number, hours in told} == named
 
 
 def test_commands_in_the_readme_exist():

@@ -25,7 +25,7 @@ COLUMNS = (
     "left for home",
     "reading",
     "due on Friday",
-    "points",
+    "points (exercises + open)",
 )
 PROJECT = """## The project
 
@@ -61,7 +61,11 @@ def _course(course: Course) -> str:
     machine, rubric = course.points(course.chapters)
     asked = [e for chapter in course.chapters for e in course.asked(chapter)]
     home = sum(course.home_minutes(c, n) for week in course.plan for c, n in week.lessons)
-    worth = {"exercises, by machine": machine, "open questions, by rubric": rubric, "project": 100}
+    worth = {
+        "exercises, by the grader": machine,
+        "open questions, by rubric": rubric,
+        "project": 100,
+    }
     weights = ", ".join(
         f"{name} {weight} % (a point is worth {weight / worth[name]:.2f} %)"
         for name, weight in course.weights.items()
@@ -75,8 +79,8 @@ def _course(course: Course) -> str:
             "",
             f"{course.about}{skipped}",
             "",
-            f"| {' | '.join(COLUMNS)} | points |",
-            "|---" * (len(COLUMNS) + 1) + "|",
+            f"| {' | '.join(COLUMNS)} |",
+            "|---" * len(COLUMNS) + "|",
             *rows,
             f"| **all** | {len(course.plan) * LESSON / 60:g} h | | {home / 60:.0f} h | | "
             f"{len(asked)} exercises, {opens} | {machine} + {rubric} |",

@@ -60,7 +60,8 @@ def _lesson(kit: Kit, length: int) -> list[str]:
         end = start + step.minutes
         rows.append(row(f"{start}-{end}", _place(kit, step), step.show, step.ask))
         start = end
-    home = ", ".join(f"`{e.id}`" for e in kit.at_home(length)) or "no exercise"
+    home = ", ".join(f"`{e.id}`" for e in kit.at_home(length))
+    home += f" ({minutes} min, {points} points), and " if home else ""
     return [
         f"## {length} minutes",
         "",
@@ -68,8 +69,7 @@ def _lesson(kit: Kit, length: int) -> list[str]:
         "|---|---|---|---|",
         *rows,
         "",
-        f"Left for home: {home} ({minutes} min, {points} points), and the open question "
-        f"(about {OPEN_MINUTES} min).",
+        f"Left for home: {home}the open question (about {OPEN_MINUTES} min).",
         "",
     ]
 

@@ -14,6 +14,9 @@ from typing import Any
 from docs.real_models_text import CHAPTERS, CLOSING, OPENING, Section
 
 FOLDER = Path(__file__).parent
+READ = """\
+*CPU seconds* are the work of one core. *Seconds* are by the clock, with other work beside the runs,
+so a quiet machine needs less. The peak is that of the GPU's memory where there is a GPU."""
 DATA, PAGE = FOLDER / "real_models.json", FOLDER / "real-models.md"
 EMBEDDED = "embedded"
 T4_FLOP, T4_SHARE = 8.1e12, 1 / 3  # published, in single precision; what small batches get of it
@@ -75,7 +78,7 @@ def _all_runs(runs: list[Run]) -> list[str]:
     if not runs:
         return []
     machines = sorted({run["machine"] for run in runs})
-    lines = ["## Measured", "", *(f"- {each}" for each in machines), ""]
+    lines = ["## Measured", "", *(f"- {each}" for each in machines), "", READ, ""]
     head = ("chapter", "model", "dtype", "on", "CPU seconds", "seconds", "peak MiB", "TFLOP")
     lines += [_row(*head), _row("---", "---", "---", "---", *["--:"] * 4)]
     for run in runs:

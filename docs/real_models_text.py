@@ -47,15 +47,17 @@ OPENING = f"""# Real models
 
 Written by `python -m docs.real_models`; do not edit.
 
-The figures in the notebooks, and all tests, come from the models in the repository. To see the same
-on a model that people use, change one name, where there is a network to load it from. The memory of
-a T4, 16 GB, is enough for every chapter.
+The figures in the notebooks, and the numbers that tests hold them to, come from the models in the
+repository. To see the same on a model that people use, change one name, where there is a network to
+load it from. The memory of a T4, 16 GB, is enough for every chapter.
 
 ```python
-MODEL = "{GPT2}"                 # downloaded once, then from the cache
-model = load(MODEL)                                 # on the GPU where there is one
-model = load(MODEL, device="cpu")                   # or where you say
-model = load(MODEL, dtype="bfloat16")               # half the memory, three significant digits
+from mi_course.models import load
+
+MODEL = "{GPT2}"        # downloaded once, then from the cache
+model = load(MODEL)                    # on the GPU where there is one
+model = load(MODEL, device="cpu")      # or where you say
+model = load(MODEL, dtype="bfloat16")  # half the memory, three significant digits
 ```
 
 Stay with float32 on a T4, which has no bfloat16 units. In bfloat16 a logit of 80 is rounded to
@@ -159,7 +161,7 @@ CHAPTERS = {
         "Superposition",
         "None. The chapter trains toy models of a few hundred weights, as [Elhage22] do.",
         None,
-        "Nothing to change.",
+        "Nothing to change: about a minute and at most 1 GB on a laptop's CPU.",
         (),
         (
             "Feature dimensionalities gather at 1/2, 2/3, 3/4, 2/5 and 3/8 [Elhage22, "

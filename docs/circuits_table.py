@@ -8,7 +8,6 @@ nobody knows the true edges, and none are invented: what counts there is how man
 needs to do what the model does. One thread; seconds are of work.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 from transformer_lens.model_bridge import TransformerBridge
 
+from docs.tables import Row, keep, line
 from mi_course.methods.circuits import (
     CircuitTask,
     acdc_sweep,
@@ -68,7 +68,6 @@ PUBLISHED = {
     ("xproportion", "task"): (0.679, 0.679, 0.525),
 }
 PUBLISHED_ZERO = {"reverse": 1.000, "xproportion": 1.000}  # of ACDC
-Row = dict[str, Any]
 Model = TransformerBridge
 
 
@@ -203,15 +202,15 @@ def _known(rows: dict[str, Row]) -> list[str]:
         "compiled models. A dash: the method needs a slope at the clean run, and the squared "
         "distance to the whole model has none.",
         "",
-        _line("task", "removed edges carry", "true", "edges", *METHODS, "*ACDC*", "*HISP*", "*SP*"),
-        _line("---", "---", *["--:"] * (len(METHODS) + 5)),
+        line("task", "removed edges carry", "true", "edges", *METHODS, "*ACDC*", "*HISP*", "*SP*"),
+        line("---", "---", *["--:"] * (len(METHODS) + 5)),
     ]
     for name, row in rows.items():
         for ablation, areas in row["areas"].items():
             cells = (f"{areas[m]['area']:.3f}" if m in areas else "-" for m in METHODS)
             paper = PUBLISHED[name, "task"] if ablation == "corrupted" else None
             italics = map(_italic, paper or (PUBLISHED_ZERO[name], None, None))
-            lines.append(_line(name, ablation, areas["true"], row["edges"], *cells, *italics))
+            lines.append(line(name, ablation, areas["true"], row["edges"], *cells, *italics))
     return [*lines, ""]
 
 
@@ -224,33 +223,29 @@ def _unknown(rows: dict[str, Row]) -> list[str]:
         "Jaccard: of the sets that EAP-IG keeps, at its size, on two draws of the prompts. In "
         "italics the areas that [Conmy23] publish (KL), against circuits that people had found.",
         "",
-        _line("task", "model", "edges", *METHODS, "Jaccard", "*ACDC*", "*HISP*", "*SP*"),
-        _line("---", "---", *["--:"] * (len(METHODS) + 5)),
+        line("task", "model", "edges", *METHODS, "Jaccard", "*ACDC*", "*HISP*", "*SP*"),
+        line("---", "---", *["--:"] * (len(METHODS) + 5)),
     ]
     for name, row in rows.items():
         needed = (row["methods"][m]["needed"] or "more" for m in METHODS)
         italics = map(_italic, PUBLISHED.get((name, "kl"), (None,) * 3))
-        lines.append(_line(name, row["model"], row["edges"], *needed, row["jaccard"], *italics))
+        lines.append(line(name, row["model"], row["edges"], *needed, row["jaccard"], *italics))
     lines += ["", "At each of ACDC's sizes, the fraction that is recovered:", ""]
-    lines += [_line("task", "tau", "edges kept", *METHODS)]
-    lines += [_line("---", *["--:"] * (len(METHODS) + 2))]
+    lines += [line("task", "tau", "edges kept", *METHODS)]
+    lines += [line("---", *["--:"] * (len(METHODS) + 2))]
     for name, row in rows.items():
         for tau, size in row["methods"]["ACDC"]["taus"].items():
             shares = (f"{row['methods'][m]['at'][str(size)]:.2f}" for m in METHODS)
-            lines.append(_line(name, tau, size, *shares))
-    lines += ["", "CPU seconds:", "", _line("task", *METHODS)]
-    lines += [_line("---", *["--:"] * len(METHODS))]
+            lines.append(line(name, tau, size, *shares))
+    lines += ["", "CPU seconds:", "", line("task", *METHODS)]
+    lines += [line("---", *["--:"] * len(METHODS))]
     for name, row in rows.items():
-        lines.append(_line(name, *(f"{row['methods'][m]['seconds']:.1f}" for m in METHODS)))
+        lines.append(line(name, *(f"{row['methods'][m]['seconds']:.1f}" for m in METHODS)))
     return lines
 
 
 def _italic(value: float | None) -> str:
     return "" if value is None else f"*{value:.3f}*"
-
-
-def _line(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(names: list[str]) -> None:
@@ -269,11 +264,8 @@ def main(names: list[str]) -> None:
     }
     for name in names or everything:
         row = compiled(name) if name in COMPILED else trained(name)
-        kept = json.loads(DATA.read_text()) if DATA.exists() else {}
-        known = kept["tasks"] if kept.get("settings") == settings else {}
-        rows = {each: (known | {name: row})[each] for each in everything if each in {*known, name}}
-        DATA.write_text(json.dumps({"settings": settings, "tasks": rows}, indent=1) + "\n")
-        PAGE.write_text(page(json.loads(DATA.read_text())))
+        found = keep(DATA, "tasks", {name: row}, settings=settings, order=everything)
+        PAGE.write_text(page(found))
         print(f"{name}: {row['edges']} edges, {row['prompts']} prompts")
 
 

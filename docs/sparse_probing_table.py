@@ -6,15 +6,14 @@ collections anew and keeps the others, if they were measured in the same way. Be
 stand those of [Gurnee23]. One thread; seconds are of work, so that a busy machine changes little.
 """
 
-import json
 import operator
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from docs.tables import Row, keep, line
 from mi_course.methods.probing.optimal import optimal_sparse_probe
 from mi_course.methods.probing.rankings import f_statistic
 from mi_course.methods.probing.splits import split
@@ -31,7 +30,6 @@ N_DOCUMENTS, PER_LABEL, SEED = 200, 80, 0
 CANDIDATES, SECONDS = 40, 0.15  # of the search among few neurons, for each k
 ALL_KS, ALL_SECONDS = (1, 2, 4, 8), 0.2  # of the search among all of the layer
 KS = tuple(range(1, 9))
-Row = dict[str, Any]
 
 
 def measured(data: tuple[ProbeData, ...], name: str) -> Row:
@@ -105,15 +103,15 @@ def _methods(rows: dict[str, Row]) -> list[str]:
         "models and their own texts. Seconds of work to choose neurons for one feature, for "
         '"optimal" at one k.',
         "",
-        _line("method", *(f"k = {k}" for k in KS), "*1*", "*4*", "*8*", "seconds", "*seconds*"),
-        _line("---", *["--:"] * (len(KS) + 5)),
+        line("method", *(f"k = {k}" for k in KS), "*1*", "*4*", "*8*", "seconds", "*seconds*"),
+        line("---", *["--:"] * (len(KS) + 5)),
     ]
     for method in METHODS:
         f1 = _mean(rows, [row["f1"][method] for row in rows.values()])
         (spent,) = _mean(rows, [[row["seconds"][method]] for row in rows.values()])
         paper = (f"*{PUBLISHED_F1[method][k]:.3f}*" for k in (1, 4, 8))
         ends = f"{spent:.2g}", f"*{PUBLISHED_SECONDS[method]:g}*"
-        lines.append(_line(method, *(f"{value:.3f}" for value in f1), *paper, *ends))
+        lines.append(line(method, *(f"{value:.3f}" for value in f1), *paper, *ends))
     return [*lines, "", f"Italics: {PUBLISHED_SOURCE}.", ""]
 
 
@@ -123,12 +121,12 @@ def _collections(rows: dict[str, Row]) -> list[str]:
         "",
         "k = 1 / k = 8.",
         "",
-        _line("collection", "features", "examples", *METHODS),
-        _line("---", *["--:"] * (len(METHODS) + 2)),
+        line("collection", "features", "examples", *METHODS),
+        line("---", *["--:"] * (len(METHODS) + 2)),
     ]
     for name, row in rows.items():
         f1 = (f"{row['f1'][m][0]:.2f} / {row['f1'][m][-1]:.2f}" for m in METHODS)
-        lines.append(_line(name, row["features"], row["examples"], *f1))
+        lines.append(line(name, row["features"], row["examples"], *f1))
     return [*lines, ""]
 
 
@@ -143,18 +141,18 @@ def _proofs(rows: dict[str, Row], told: Row) -> list[str]:
         "each: the share that ended in a proof and, in brackets, in how many of these the optimum "
         f"consists of the {told['candidates']} candidates alone.",
         "",
-        _line("collection", *(f"k = {k}" for k in KS), *(f"all, k = {k}" for k in ALL_KS)),
-        _line("---", *["--:"] * (len(KS) + len(ALL_KS))),
+        line("collection", *(f"k = {k}" for k in KS), *(f"all, k = {k}" for k in ALL_KS)),
+        line("---", *["--:"] * (len(KS) + len(ALL_KS))),
     ]
     for name, row in rows.items():
         shares = [f"{share:.0%}" for share in row["proven"]]
-        lines.append(_line(name, *shares, *map(_share, row["among_all"])))
+        lines.append(line(name, *shares, *map(_share, row["among_all"])))
     means = _mean(rows, [row["proven"] for row in rows.values()])
     sums = [
         {key: sum(row["among_all"][at][key] for row in rows.values()) for key in rows_of}
         for at, rows_of in enumerate([("searches", "proven", "candidates")] * len(ALL_KS))
     ]
-    lines.append(_line("**all features**", *(f"{m:.0%}" for m in means), *map(_share, sums)))
+    lines.append(line("**all features**", *(f"{m:.0%}" for m in means), *map(_share, sums)))
     return lines
 
 
@@ -167,16 +165,6 @@ def _mean(rows: dict[str, Row], values: list[list[float]]) -> list[float]:
     features = [row["features"] for row in rows.values()]
     sums = [sum(map(operator.mul, column, features)) for column in zip(*values, strict=True)]
     return [total / sum(features) for total in sums]
-
-
-def _line(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
-
-
-def _kept(settings: Row) -> dict[str, Row]:
-    """Return what is on disk, if it was measured in the same way."""
-    kept = json.loads(DATA.read_text()) if DATA.exists() else {}
-    return kept["collections"] if kept.get("settings") == settings else {}
 
 
 def main(names: list[str]) -> None:
@@ -209,10 +197,8 @@ def main(names: list[str]) -> None:
             seed=SEED,
         )
         row = measured(data, name)
-        known = _kept(settings)
-        rows = {each: (known | {name: row})[each] for each in AGGREGATION if each in {*known, name}}
-        DATA.write_text(json.dumps({"settings": settings, "collections": rows}, indent=1) + "\n")
-        PAGE.write_text(page(json.loads(DATA.read_text())))
+        found = keep(DATA, "collections", {name: row}, settings=settings, order=AGGREGATION)
+        PAGE.write_text(page(found))
         print(f"{name}: {row['features']} features")
 
 

@@ -66,6 +66,15 @@ def test_measured_runs_ended_and_are_told_with_their_numbers(runs):
         assert each["peak_mib"] <= 8192
 
 
+def test_a_chapter_without_a_run_on_the_cpu_tells_what_is_known():
+    gpu = run(device="NVIDIA X", dtype="bfloat16", seconds=90.0, peak_gpu_mib=2048, tflop=None)
+    told = page([gpu])
+    assert "gpt2 in bfloat16: 2.0 GiB of a GPU's memory, about 2 minutes on NVIDIA X" in told
+    chapters_with_a_switch = [section for section in CHAPTERS.values() if section.named]
+    assert told.count("Not measured yet") == len(chapters_with_a_switch) - 1
+    assert "Not measured yet" not in page([gpu]).split("## 04")[1].split("## 05")[0]
+
+
 def test_a_run_takes_the_place_of_an_older_one_and_a_failed_one_is_refused(tmp_path):
     file = tmp_path / "runs.jsonl"
     file.write_text(json.dumps(run(cpu_seconds=7.0, error=None, crosses=1)) + "\n")

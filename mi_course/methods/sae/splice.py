@@ -48,7 +48,7 @@ def splice_losses(
     hook: str,
     dictionary: Dictionary,
     *,
-    batch_size: int = 32,
+    batch_size: int = 8,
 ) -> SpliceLosses:
     """Return losses in nats and KL with the reconstruction spliced in, and with ablations.
 

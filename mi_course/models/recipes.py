@@ -28,9 +28,11 @@ class Recipe:
         random_share: afterwards, fraction of the rows that are random tokens of the whole
             vocabulary, repeated with a random period.
         learning_rate: peak of the schedule of embeddings and vectors (linear warm-up, constant,
-            linear decay over the last `decay` of the steps); the matrices inside the blocks follow
-            it with `matrix_rate`.
+            linear decay); the matrices inside the blocks follow it with `matrix_rate`.
         matrix_rate: peak for the matrices inside the blocks, trained with Muon.
+        warm_up: steps in which the rate rises.
+        decay: fraction of the steps, at the end, in which it falls.
+        weight_decay: of matrices.
         head_penalty: after the opening, weight in the loss of the summed norm of the head outputs,
             each as a share of the norm of what the head reads (mean over tokens); it keeps a task
             from spreading over idle heads.
@@ -63,8 +65,6 @@ AROUND_THE_JUMP = (0, 100, 200, 250, 275, 300, 325, 350, 400, 500, 600, 1000, 30
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("attn-1l", 1, 128, 8, True, 3000, tuple(range(0, 3001, 25)), head_penalty=4e-3),
-        Recipe("attn-2l", 2, 128, 8, True, 3000, tuple(range(0, 3001, 25)), head_penalty=4e-3),
         Recipe("attn-1l", 1, 128, 8, True, 3000, AROUND_THE_JUMP, head_penalty=4e-3),
         Recipe("attn-2l", 2, 128, 8, True, 3000, AROUND_THE_JUMP, head_penalty=4e-3),
         Recipe(

@@ -40,6 +40,9 @@ class InductionMetrics:
         repeat_loss_drop: loss on the first copy minus the second (nats).
         repeat_loss_drop_without_previous: the same with the previous-token head mean-ablated
             (nats).
+        previous_heads: all heads in earlier layers that score `PREVIOUS_TOKEN` or more.
+        prefix_score_without_previous_heads: the best prefix head's score without all of these.
+        repeat_loss_drop_without_previous_heads: the loss drop without all of these (nats).
     """
 
     prefix_matching: tuple[tuple[float, ...], ...]

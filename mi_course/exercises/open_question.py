@@ -33,8 +33,11 @@ class OpenQuestion:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\d\d\.[A-Z]", self.id):
             raise ValueError(f"expected an id such as '06.A', got {self.id!r}")
-        if not self.rubric or min(criterion.points for criterion in self.rubric) < 1:
-            raise ValueError(f"open question {self.id}: expected criteria of at least 1 point")
+        points = [criterion.points for criterion in self.rubric]
+        if not points or min(points) < 1:
+            raise ValueError(
+                f"open question {self.id}: expected criteria of at least 1 point, got {points}"
+            )
 
     @property
     def chapter(self) -> str:

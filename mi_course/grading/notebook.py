@@ -88,7 +88,7 @@ class Answers:
 
 
 def collect(folder: Path) -> list[Submission]:
-    """Every submission below `folder`, sorted by name.
+    """Every submission below `folder`, sorted by name; ValueError if there is no such folder.
 
     A notebook lies in its student's folder, at any depth, or directly in `folder` under the
     student's name. A student's folder without a notebook is a submission too.

@@ -81,7 +81,11 @@ def read(name: str, file: str, digest: str) -> State:
 
 
 def read_card(name: str) -> dict:
-    """Return a model's card: recipe, data, hardware, metrics, files with their SHA-256."""
+    """Return a model's card: recipe, data, hardware, metrics, files with their SHA-256.
+
+    Raises:
+        ValueError: no such card.
+    """
     path = directory(name) / "card.json"
     if not path.exists():
         raise ValueError(f"expected a card for {name!r}, got none; try `mi-course train {name}`")

@@ -112,7 +112,10 @@ class Splitting:
         within("inside", self.inside, 0, 1)
         within("covered", self.covered, 0, 1)
         if len(self.parent) and not 0 <= self.parent.min() <= self.parent.max() < self.n_parents:
-            raise ValueError(f"expected parents from 0 to {self.n_parents - 1}")
+            raise ValueError(
+                f"expected parents from 0 to {self.n_parents - 1}, got {self.parent.min()} to "
+                f"{self.parent.max()}"
+            )
 
     @property
     def is_child(self) -> Bool[Tensor, " child"]:

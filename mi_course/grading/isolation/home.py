@@ -52,7 +52,11 @@ def remove(home: Path) -> None:
 
 
 def take_uid() -> tuple[int, socket.socket | None]:
-    """A user that no other sandbox has, and what keeps it; 0 where this is not root."""
+    """A user that no other sandbox has, and what keeps it; 0 where this is not root.
+
+    Raises:
+        ValueError: other sandboxes have them all.
+    """
     if os.getuid() != 0:
         return 0, None
     for offset in range(N_UIDS):

@@ -87,6 +87,9 @@ def _notebook(path: Path, address: Address) -> str:
         number for number, c in enumerate(notebook.cells) if TAG in c.metadata.get("tags", [])
     ]
     if tagged != [0, 1]:
-        raise ValueError(f"expected badges and installation first in {path}, try `mi-course build`")
+        raise ValueError(
+            f"expected badges and installation first in {path}, got them as cells {tagged}, try "
+            "`mi-course build`"
+        )
     notebook.cells[:2] = opening_cells(f"chapters/{path.name}", address)
     return as_text(notebook)

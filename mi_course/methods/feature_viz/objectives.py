@@ -109,7 +109,8 @@ def neuron(
     Args:
         layer: where.
         channels: one for all images, or one for each.
-        at: row and column of the layer's map; its centre when None.
+        at: row and column of the layer's map; its centre when None. A place outside the map is
+            refused when the objective reads the layer.
 
     Source: [Olah17], "Optimization Objectives".
     """

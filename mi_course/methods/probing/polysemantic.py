@@ -131,6 +131,9 @@ def _check(x: Tensor, positive: Tensor, rivals: Tensor, held: Tensor) -> None:
     lengths = [len(part) for part in (x, positive, rivals, held)]
     if len(set(lengths)) > 1:
         raise ValueError(f"expected one entry for each of {lengths[0]} tokens, got {lengths[1:]}")
-    sides = [(part & side).any() for part in (positive, rivals) for side in (held, ~held)]
-    if not all(sides):
-        raise ValueError("expected positive tokens and rivals on both sides, try more documents")
+    counts = [int((part & side).sum()) for part in (positive, rivals) for side in (~held, held)]
+    if not all(counts):
+        raise ValueError(
+            "expected positive tokens and rivals on both sides, got {} and {} positive, {} and {} "
+            "rivals, try more documents".format(*counts)
+        )

@@ -119,11 +119,11 @@ class SAEConfig:
             if value is None:
                 continue
             if not low.get(name, 1e-30) <= value < float("inf"):
-                least = low.get(name, "more than 0")
-                raise ValueError(f"expected {name} of {least} or more, got {value}")
-        shares = ("warm_up", "sparsity_warm_up", "decay")
-        if not all(0 <= getattr(self, name) <= 1 for name in shares):
-            raise ValueError(f"expected {shares} as fractions of the steps, from 0 to 1")
+                least = f"{low[name]} or more" if name in low else "more than 0"
+                raise ValueError(f"expected {name} of {least}, got {value}")
+        shares = {n: getattr(self, n) for n in ("warm_up", "sparsity_warm_up", "decay")}
+        if not all(0 <= share <= 1 for share in shares.values()):
+            raise ValueError(f"expected fractions of the steps, from 0 to 1, got {shares}")
 
     def _check_prefixes(self) -> None:
         widths = self.widths

@@ -60,7 +60,11 @@ def cut_documents(
     full = (place - place % length + length) <= size.repeat_interleave(size)
     kept = (half & full).nonzero()[:, 0]
     if not len(kept):
-        raise ValueError(f"expected documents of at least {length} tokens, try shorter fragments")
+        longest = max(size.repeat_interleave(size)[half].tolist(), default=0)
+        raise ValueError(
+            f"expected documents of at least {length} tokens, got at most {longest}, try shorter "
+            "fragments"
+        )
     return rearrange(kept, "(fragment pos) -> fragment pos", pos=length)
 
 

@@ -147,7 +147,9 @@ def _importances(importance: Tensor | None, density: Tensor, n_features: int) ->
             f"expected importances [{n_features}] or {list(shape)}, got {list(importance.shape)}"
         )
     if not importance.gt(0).all():
-        raise ValueError("expected importances above 0, try to leave the feature out")
+        raise ValueError(
+            f"expected importances above 0, got {importance.min():g}, try to leave the feature out"
+        )
     return importance.to(density).expand(shape).contiguous()
 
 

@@ -61,6 +61,9 @@ def steps(
         target: variable that gains.
         inputs: increasing positive numbers.
         values: one row for each.
+
+    Raises:
+        ValueError: inputs that are not positive, or do not increase.
     """
     known = [0.0, *inputs.tolist()]
     gaps = torch.tensor([b - a for a, b in pairwise(known)])

@@ -127,8 +127,9 @@ class Program:
                 f"expected heads at different places of {self.n_layers} x {self.n_heads}, got "
                 f"{places}, try one place for each"
             )
-        if any(not 0 <= each.layer < self.n_layers for each in self.neurons):
-            raise ValueError(f"expected neurons in layers below {self.n_layers}, try another layer")
+        layers = [each.layer for each in self.neurons]
+        if not all(0 <= layer < self.n_layers for layer in layers):
+            raise ValueError(f"expected neurons in layers below {self.n_layers}, got {layers}")
 
     @property
     def d_vocab(self) -> int:

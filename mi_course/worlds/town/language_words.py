@@ -51,7 +51,11 @@ class Language:
     sentences: Part
 
     def tag(self, word: str) -> str:
-        """Return the tag and dependency of a word of this language's sentences."""
+        """Return the tag and dependency of a word of this language's sentences.
+
+        Raises:
+            ValueError: a word that is not listed.
+        """
         found = self.tags.get(word) or self.tags.get(word.lower())
         if found is None:
             raise ValueError(f"expected a tagged word of {self.code}, got {word!r}, try listing it")

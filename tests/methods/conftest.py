@@ -137,25 +137,28 @@ def town():
 
 
 @pytest.fixture(scope="session")
-def other_models():
-    """Random-weight models of two architectures that read the town's documents."""
-    tokenizer = load_tokenizer()
-    torch.manual_seed(0)
-    gpt2 = GPT2LMHeadModel(
-        GPT2Config(vocab_size=len(tokenizer), n_positions=64, n_embd=16, n_layer=2, n_head=4)
-    )
-    neox = GPTNeoXForCausalLM(
-        GPTNeoXConfig(
-            vocab_size=len(tokenizer),
-            max_position_embeddings=64,
-            hidden_size=16,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            intermediate_size=48,
-        )
-    )
-    start = TransformerBridge.boot_transformers
-    return {
-        "gpt2": start("gpt2", hf_model=gpt2, tokenizer=tokenizer).eval(),
-        "neox": start("EleutherAI/pythia-70m", hf_model=neox, tokenizer=tokenizer).eval(),
-    }
+def random_models():
+    """Returns random models of two architectures, which read the town's documents, by the size of
+    their weights.
+    """
+
+    def made(initializer_range):
+        tokenizer = load_tokenizer()
+        shape = {"vocab_size": len(tokenizer), "initializer_range": initializer_range}
+        torch.manual_seed(0)
+        gpt2 = GPT2LMHeadModel(GPT2Config(**shape, n_positions=64, n_embd=16, n_layer=2, n_head=4))
+        shape |= {"hidden_size": 16, "intermediate_size": 48, "max_position_embeddings": 64}
+        shape |= {"num_hidden_layers": 2, "num_attention_heads": 4}
+        neox = GPTNeoXForCausalLM(GPTNeoXConfig(**shape))
+        start = TransformerBridge.boot_transformers
+        return {
+            "gpt2": start("gpt2", hf_model=gpt2, tokenizer=tokenizer).eval(),
+            "neox": start("EleutherAI/pythia-70m", hf_model=neox, tokenizer=tokenizer).eval(),
+        }
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def other_models(random_models):
+    return random_models(0.02)  # as `transformers` draws them

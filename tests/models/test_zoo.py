@@ -4,10 +4,10 @@ import json
 
 import pytest
 import torch
-import transformers
 
 from mi_course.models import zoo
 from mi_course.models.recipes import RECIPES
+from tests.notebooks.other_models import N_LAYERS, checkpoint
 
 
 @pytest.mark.parametrize("name", sorted(RECIPES))
@@ -62,50 +62,21 @@ def test_a_damaged_file_is_refused_by_its_hash_with_the_way_to_mend_it(tmp_path,
         zoo.load("attn-1l")
 
 
-def gpt2(folder):
-    config = transformers.GPT2Config(
-        vocab_size=60,
-        n_positions=32,
-        n_embd=16,
-        n_layer=2,
-        n_head=4,
-        bos_token_id=0,
-        eos_token_id=0,
-    )
-    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
-
-
-def gpt_neox(folder):
-    config = transformers.GPTNeoXConfig(
-        vocab_size=60,
-        max_position_embeddings=32,
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-    )
-    transformers.GPTNeoXForCausalLM(config).save_pretrained(folder)
-
-
-@pytest.mark.parametrize("write", [gpt2, gpt_neox])
-def test_a_real_architecture_loads_from_a_local_directory_with_the_same_hook_names(write, tmp_path):
-    write(tmp_path)
-    tokenizer = zoo.load_tokenizer()
-    tokenizer.save_pretrained(tmp_path)
-    model = zoo.load(str(tmp_path), device="cpu")
-    tokens = torch.randint(0, 60, (2, 9))
-    logits, cache = model.run_with_cache(tokens)
-    assert logits.shape == (2, 9, 60)
+@pytest.mark.parametrize("architecture", N_LAYERS)
+def test_a_real_architecture_loads_from_a_directory_with_the_same_hook_names(
+    architecture, tmp_path
+):
+    model = zoo.load(checkpoint(architecture, tmp_path), device="cpu")
+    logits, cache = model.run_with_cache(torch.randint(0, 60, (2, 9)))
+    assert logits.shape == (2, 9, len(zoo.load_tokenizer()))
     assert cache["blocks.0.attn.hook_pattern"].shape == (2, 4, 9, 9)
-    assert cache["blocks.1.hook_resid_pre"].shape == (2, 9, 16)
+    assert cache["blocks.1.hook_resid_pre"].shape == (2, 9, 32)
 
 
-@pytest.mark.parametrize("write", [gpt2, gpt_neox])
-def test_a_real_architecture_and_an_embedded_one_run_in_bfloat16(write, tmp_path):
-    write(tmp_path)
-    zoo.load_tokenizer().save_pretrained(tmp_path)
+@pytest.mark.parametrize("architecture", N_LAYERS)
+def test_a_real_architecture_and_an_embedded_one_run_in_bfloat16(architecture, tmp_path):
     tokens = torch.randint(0, 60, (2, 9))
-    for name in (str(tmp_path), "attn-1l"):
+    for name in (checkpoint(architecture, tmp_path), "attn-1l"):
         exact, half = (zoo.load(name, device="cpu", dtype=each) for each in zoo.DTYPES)
         assert exact.cfg.dtype == exact.W_U.dtype == torch.float32
         assert half.cfg.dtype == half.W_U.dtype == half(tokens).dtype == torch.bfloat16

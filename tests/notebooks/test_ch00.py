@@ -7,34 +7,18 @@ from pathlib import Path
 import plotly.graph_objects as go
 import pytest
 import torch
-import transformers
 
 import mi_course.plots.showing
 from mi_course.grading.notebooks.build import solution_notebook, student_notebook
 from mi_course.grading.notebooks.source import read_chapter
-from mi_course.models.tokenizer import load_tokenizer
+from tests.notebooks.other_models import N_LAYERS, checkpoint
 
 SOURCE = Path(__file__).parents[2] / "solutions" / "00_start_here.py"
-N_LAYERS = 3
 
 
 @pytest.fixture(scope="module")
 def gpt2(tmp_path_factory):
-    """A GPT-2-architecture checkpoint with random weights, as `transformers` writes it."""
-    folder = tmp_path_factory.mktemp("gpt2")
-    tokenizer = load_tokenizer()
-    config = transformers.GPT2Config(
-        vocab_size=len(tokenizer),
-        n_positions=256,
-        n_embd=36,
-        n_layer=N_LAYERS,
-        n_head=3,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-    )
-    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
+    return checkpoint("gpt2", tmp_path_factory.mktemp("gpt2"))
 
 
 @pytest.fixture
@@ -63,10 +47,11 @@ def run(notebook, model):
 def test_the_solution_runs_on_another_model_by_changing_one_name(gpt2, figures):
     found, failed = run(solution_notebook(read_chapter(SOURCE)), gpt2)
     assert failed == {}
-    assert found["model"].cfg.n_layers == N_LAYERS
+    n_layers = N_LAYERS["gpt2"]
+    assert found["model"].cfg.n_layers == n_layers
     norms, effects = figures
-    assert len(norms.data[0].x) == 1 + N_LAYERS
-    assert sum(len(trace.y) for trace in effects.data) == 2 * N_LAYERS
+    assert len(norms.data[0].x) == 1 + n_layers
+    assert sum(len(trace.y) for trace in effects.data) == 2 * n_layers
     # Random weights know nothing: the loss is that of a blind guess.
     assert found["loss"].item() == pytest.approx(math.log(found["model"].cfg.d_vocab), abs=0.2)
 

@@ -4,12 +4,9 @@ from dataclasses import replace
 
 import pytest
 import torch
-from transformer_lens.model_bridge import TransformerBridge
-from transformers import GPT2Config, GPT2LMHeadModel, GPTNeoXConfig, GPTNeoXForCausalLM
 
 from mi_course.methods.patching import patch_prompts
 from mi_course.methods.patching import sweep as module
-from mi_course.models.tokenizer import load_tokenizer
 from mi_course.worlds.tasks import ioi
 
 
@@ -23,24 +20,12 @@ def without_plain(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def loud_models():
+def loud_models(random_models):
     """Random models of two architectures whose weights are large: attention is far from uniform.
 
     With the usual weights of 0.02 a patched query changes less than rounding does.
     """
-    tokenizer = load_tokenizer()
-    shape = {"vocab_size": len(tokenizer), "initializer_range": 0.4}
-    torch.manual_seed(0)
-    gpt2 = GPT2LMHeadModel(GPT2Config(**shape, n_positions=64, n_embd=16, n_layer=2, n_head=4))
-    wide = {"hidden_size": 16, "intermediate_size": 48, "max_position_embeddings": 64}
-    neox = GPTNeoXForCausalLM(
-        GPTNeoXConfig(**shape, **wide, num_hidden_layers=2, num_attention_heads=4)
-    )
-    start = TransformerBridge.boot_transformers
-    return {
-        "gpt2": start("gpt2", hf_model=gpt2, tokenizer=tokenizer).eval(),
-        "neox": start("EleutherAI/pythia-70m", hf_model=neox, tokenizer=tokenizer).eval(),
-    }
+    return random_models(0.4)
 
 
 @pytest.fixture(params=["town", "gpt2", "neox", "gpt2 hooked", "neox hooked"])

@@ -1,6 +1,6 @@
 """Receivers of paths: which inputs of which heads, by name.
 
-In go a bridge and names such as "L2H1.q"; out come `Receivers`, sorted by layer.
+In go a bridge and names such as "L2H1.q"; out comes a `Receiver` for each, sorted by layer.
 """
 
 import re

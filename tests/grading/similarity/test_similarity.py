@@ -136,12 +136,12 @@ def test_honest_classes_raise_few_alarms(known):
 def test_three_hundred_students_take_seconds(known):
     room = with_copy(300, copied=8)
     fingerprints.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()
     found = compare_class(room, known)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     assert ("student001", "student002") in names(found)
     assert len(found.pairs) <= 2
-    assert seconds < 15  # 2 s on an idle core; many times that while other tests run
+    assert seconds < 12  # of work, which other processes hardly change; 2 to 4 are needed
 
 
 def test_answers_like_the_solution_are_explained():

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import time
 from collections.abc import Callable
 from functools import cache
@@ -66,6 +67,12 @@ def fastest(
         for name, work in ways.items():
             taken[name].append(seconds(work, device, wall=wall))
     return {name: min(times) for name, times in taken.items()}
+
+
+def cpu_of_children() -> float:
+    """Return the CPU seconds of all processes below this one that have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def clock_of(device: str) -> str:

@@ -12,19 +12,20 @@ from benchmarks._figure import ON_GPU
 Figure = dict[str, object]
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`. A ratio above 1 means that this course is better than the peer; both were
-measured in the same run. On the CPU times are those of the process on one thread, so that they
-hardly depend on what else the machine does; on a GPU they are wall times. A target is the ratio
-that was asked for before anything was measured.
+Written by `make bench`. A ratio above 1 means that this course is better than the peer. Both were
+measured in the same run, but for peers that are a published figure, an extrapolation or what was
+asked for, and say so. Unless the unit says otherwise, times on the CPU are those of the process on
+one thread, which hardly depend on what else the machine does; on a GPU they are wall times. A
+target is the ratio that was asked for before anything was measured.
 """
 # Figure in `results.json` -> what the README says of it.
 HEADLINES = {
     "grading/submissions_per_minute": "Grading a class on two cores",
     "patching/resid_pre_gpt2s": "Patching every layer and position",
-    "acdc/gpt2s_sweep": "Four thresholds of exact ACDC",
+    "acdc/gpt2s_sweep": "Four thresholds of exact ACDC, 32,491 edges",
     "eap/eap_gpt2s": "Attributing every edge",
     "sae/topk_512_4096": "Training a TopK autoencoder",
-    "sae/jumprelu_512_4096_l0_30": "Training a JumpReLU autoencoder",
+    "sae/jumprelu_512_4096_l0_30": "Training a JumpReLU autoencoder, 30 features active",
     "superposition/5_in_2/one_at_a_time": "Training toy models",
     "probing/resid_post_32x4000x192_lbfgs_1e-8": "Fitting 32 probes",
     "feature_viz/conv5_64": "Drawing the channels of a layer",

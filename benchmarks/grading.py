@@ -11,7 +11,6 @@ solutions to the end of the run, pages and gradebook included, less what the fun
 
 import os
 import random
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -24,7 +23,7 @@ from pathlib import Path
 import nbformat
 import psutil
 
-from benchmarks._figure import not_run, report
+from benchmarks._figure import cpu_of_children, not_run, report
 from mi_course.grading import records
 
 ROOT = Path(__file__).parents[1]
@@ -166,7 +165,7 @@ def measured(command: list[str], folder: Path) -> Run:
         RuntimeError: it failed; the text is the end of what it printed.
     """
     search = f"{Path(command[0]).parent}{os.pathsep}{os.environ['PATH']}"
-    start, peak, before = time.perf_counter(), 0, _cpu_of_children()
+    start, peak, before = time.perf_counter(), 0, cpu_of_children()
     with tempfile.TemporaryFile("w+") as printed:
         process = subprocess.Popen(
             command,
@@ -181,13 +180,7 @@ def measured(command: list[str], folder: Path) -> Run:
         printed.seek(0)
         if process.returncode:
             raise RuntimeError(f"{' '.join(command)}\n{printed.read()[-2000:]}")
-    return Run(seconds, peak, _cpu_of_children() - before)
-
-
-def _cpu_of_children() -> float:
-    """Return the CPU seconds of all processes below this one that have ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return Run(seconds, peak, cpu_of_children() - before)
 
 
 def _still_runs(process: subprocess.Popen[str]) -> bool:

@@ -7,7 +7,6 @@ is. Wall time is told beside it.
 """
 
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -15,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-from benchmarks._figure import not_run, report
+from benchmarks._figure import cpu_of_children, not_run, report
 from mi_course.grading.notebooks.execute import ENVIRONMENT
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +40,7 @@ def cold(chapter: str) -> tuple[float, float]:
     """
     (path,) = (ROOT / "solutions").glob(f"{chapter}_*.ipynb")
     notebook = nbformat.read(path, as_version=4)
-    begun, before = time.perf_counter(), _cpu_of_children()
+    begun, before = time.perf_counter(), cpu_of_children()
     place = {"metadata": {"path": str(path.parent)}}
     client = NotebookClient(
         notebook,
@@ -51,12 +50,7 @@ def cold(chapter: str) -> tuple[float, float]:
         extra_arguments=["--log-level=ERROR"],
     )
     client.execute(env=os.environ | ENVIRONMENT)
-    return _cpu_of_children() - before, time.perf_counter() - begun
-
-
-def _cpu_of_children() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
+    return cpu_of_children() - before, time.perf_counter() - begun
 
 
 def main() -> None:

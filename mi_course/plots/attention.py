@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, PROBABILITY, frame, visible
+from mi_course.plots.style import COLOURS, PROBABILITY, frame, ticks_of, visible
 from mi_course.results import Attention
 
 __all__ = ["plot_attention", "plot_attention_from"]
@@ -38,7 +38,7 @@ def plot_attention(
         hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
     )
     figure = go.Figure(heat)
-    ticks = _ticks(labels)
+    ticks = ticks_of(labels)
     figure.update_xaxes(title="token looked at (key)", tickangle=-60, showgrid=False, **ticks)
     figure.update_yaxes(
         title="token that looks (query)", autorange="reversed", showgrid=False, **ticks
@@ -79,7 +79,7 @@ def plot_attention_from(
             customdata=labels,
         )
     figure.update_layout(barmode="group")
-    figure.update_xaxes(title="token looked at", tickangle=-60, showgrid=False, **_ticks(labels))
+    figure.update_xaxes(title="token looked at", tickangle=-60, showgrid=False, **ticks_of(labels))
     figure.update_yaxes(title="attention (probability)", range=[0, 1])
     return frame(
         figure,
@@ -94,8 +94,3 @@ def _told(attention: Attention, query: int) -> str:
     upto = query % len(attention.tokens) + 1
     text = attention.tokens[:upto]
     return Attention(attention.patterns[:, :upto, :upto], text, attention.heads).summary()
-
-
-def _ticks(labels: list[str]) -> dict:
-    # By number, because a categorical axis would merge tokens that are written alike.
-    return {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels}

@@ -4,7 +4,16 @@ import plotly.graph_objects as go
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, add_draws, frame, visible, zero_line
+from mi_course.plots.style import (
+    COLOURS,
+    GREY,
+    MARKERS,
+    add_draws,
+    frame,
+    ticks_of,
+    visible,
+    zero_line,
+)
 from mi_course.results import BestNeurons, ContextAblation, Fingerprint, LogitEffect
 from mi_course.results.neurons import neuron_name
 
@@ -150,8 +159,7 @@ def plot_logit_effect(effect: LogitEffect, *, k: int = 12, title: str | None = N
             marker={"color": [COLOURS[0] if value > 0 else COLOURS[1] for value in values]},
         )
     )
-    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels}
-    figure.update_xaxes(title=f"the {k} tokens at each end", tickangle=-60, **ticks)
+    figure.update_xaxes(title=f"the {k} tokens at each end", tickangle=-60, **ticks_of(labels))
     figure.update_yaxes(title="logit added by one unit")
     said = ", ".join(label for label in labels[:4])
     return frame(

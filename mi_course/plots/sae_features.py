@@ -5,7 +5,7 @@ import itertools
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, GREY, frame, visible
+from mi_course.plots.style import COLOURS, GREY, frame, ticks_of, visible
 from mi_course.results import FeaturePage, LatentExample
 
 __all__ = ["plot_feature_page"]
@@ -211,6 +211,5 @@ def _bars(
         row=row,
         col=col,
     )
-    ticks = {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": names}
-    figure.update_xaxes(tickangle=-60, **ticks, row=row, col=col)
+    figure.update_xaxes(tickangle=-60, **ticks_of(names), row=row, col=col)
     figure.update_yaxes(title=title, row=row, col=col)

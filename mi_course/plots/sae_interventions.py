@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, frame, visible
+from mi_course.plots.style import COLOURS, GREY, MARKERS, frame, ticks_of, visible
 from mi_course.results import LatentAblations, LatentSteering
 
 __all__ = ["plot_ablation_size", "plot_latent_ablation", "plot_latent_steering"]
@@ -31,8 +31,7 @@ def plot_latent_ablation(
     labels = [visible(token) for token, _ in pairs]
     colours = [COLOURS[0] if value > 0 else COLOURS[1] for value in values]
     figure = go.Figure(go.Bar(x=list(range(len(values))), y=values, marker={"color": colours}))
-    ticks = {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels}
-    figure.update_xaxes(title=f"the {k} tokens at each end", tickangle=-60, **ticks)
+    figure.update_xaxes(title=f"the {k} tokens at each end", tickangle=-60, **ticks_of(labels))
     figure.update_yaxes(title="change of the logit")
     said = ", ".join(labels[: min(4, k)])
     return frame(

@@ -102,6 +102,11 @@ def zero_line(figure: go.Figure) -> None:
     figure.add_hline(y=0, line={"color": GREY, "width": 1})
 
 
+def ticks_of(labels: Sequence[str]) -> dict[str, Any]:
+    """Return ticks at 0, 1, 2, ...; a categorical axis would merge tokens written alike."""
+    return {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
+
+
 def curve_look(number: int, size: int = 9) -> dict[str, Any]:
     """Return mode, line and marker of a figure's curve: a colour, a dash and a symbol of its own.
 

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import SIGNED, frame, visible
+from mi_course.plots.style import SIGNED, frame, ticks_of, visible
 from mi_course.results import TokenMatrix
 
 __all__ = ["plot_token_matrix"]
@@ -33,8 +33,9 @@ def plot_token_matrix(matrix: TokenMatrix, *, title: str | None = None) -> go.Fi
         hovertemplate="%{customdata}: %{z:.2f}<extra></extra>",
     )
     figure = go.Figure(heat)
-    figure.update_xaxes(title=matrix.column_axis, **_ticks(columns), tickangle=-60, showgrid=False)
-    figure.update_yaxes(title=matrix.row_axis, **_ticks(rows), autorange="reversed", showgrid=False)
+    across, down = ticks_of(columns), ticks_of(rows)
+    figure.update_xaxes(title=matrix.column_axis, **across, tickangle=-60, showgrid=False)
+    figure.update_yaxes(title=matrix.row_axis, **down, autorange="reversed", showgrid=False)
     wins = int(matrix.diagonal_wins().sum())
     return frame(
         figure,
@@ -47,8 +48,3 @@ def plot_token_matrix(matrix: TokenMatrix, *, title: str | None = None) -> go.Fi
 
 def _labels(tokens: tuple[str, ...]) -> list[str]:
     return [visible(token) for token in tokens]
-
-
-def _ticks(labels: list[str]) -> dict:
-    # By number, because a categorical axis would merge tokens that are written alike.
-    return {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": labels}

@@ -108,7 +108,7 @@ CHAPTERS = {
         SWITCH,
         (
             f"GPT-2 small gives the receiver of a gift the higher logit in "
-            f"{GPT2_FIGURES['accuracy']:.1%} of such sentences [Wang22, section 2].",
+            f"{100 * GPT2_FIGURES['accuracy']:.1f} % of such sentences [Wang22, section 2].",
         ),
     ),
     "01": Section(
@@ -210,9 +210,9 @@ CHAPTERS = {
         (f'MODEL = "{GPT2}"',),
         (
             f"Mean logit difference {GPT2_FIGURES['logit_diff']}, right in "
-            f"{GPT2_FIGURES['accuracy']:.1%}; the circuit of 26 heads keeps "
-            f"{GPT2_FIGURES['faithfulness']:.0%} of the difference [Wang22]. ARENA's eight prompts "
-            "have 3.55 on average.",
+            f"{100 * GPT2_FIGURES['accuracy']:.1f} %; the circuit of 26 heads keeps "
+            f"{100 * GPT2_FIGURES['faithfulness']:.0f} % of the difference [Wang22]. "
+            "ARENA's eight prompts have 3.55 on average.",
             *(f"{name} heads: {_heads(name)} [Wang22, figure 2]." for name in GPT2_CLASSES),
             "Without the name movers, backup movers take over: the difference falls far less than "
             "direct attribution says [Wang22, section 3.4].",

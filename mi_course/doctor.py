@@ -177,7 +177,9 @@ def weights(root: Path) -> Iterator[Finding]:
             mend = f"git checkout -- mi_course/models/weights/{name}, or mi-course train {name}"
             yield Finding("wrong", f"{name}: damaged or missing {', '.join(bad)}: {mend}")
         else:
-            yield Finding("ok", f"{name}: {len(files)} weight files match their hashes")
+            many = f"{len(files)} weight files match their hashes"
+            told = "its weight file matches its hash" if len(files) == 1 else many
+            yield Finding("ok", f"{name}: {told}")
 
 
 def sha256(path: Path) -> str | None:

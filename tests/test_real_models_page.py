@@ -89,6 +89,8 @@ def test_the_estimate_adds_the_products_to_what_the_chapter_costs_anyway():
     own = run(model=EMBEDDED, cpu_seconds=40.0)
     assert t4_seconds(run(), [run(), own]) == pytest.approx(40 + 27e12 / (T4_FLOP * T4_SHARE))
     assert t4_seconds(run(), [run()]) is None
+    gpu = run(device="NVIDIA X", dtype="bfloat16", seconds=900.0, peak_gpu_mib=2048, tflop=None)
+    assert t4_seconds(run(), [run(), own, gpu]) == 900
     assert "3.0 GiB at the peak, about 2 minutes of one CPU core; less than a minute" in page(
         [run(), own]
     )

@@ -155,8 +155,12 @@ def train(
 
         typer.echo(f"wrote {train_shapes(name, device=device, resume=resume)}")
         return
+    from mi_course.models.recipes import RECIPES
     from mi_course.models.training import train as train_model
 
+    if name not in RECIPES:
+        known = [*RECIPES, *SHAPES, "lenses", "saes"]
+        raise ValueError(f"expected one of {known}, got {name!r}, try 'town'")
     typer.echo(f"wrote {train_model(name, device=device, resume=resume)}")
 
 
@@ -204,6 +208,8 @@ def _measured(name: str) -> dict:
     from mi_course.models.report import report as measure
 
     model = load(name)
+    if model.tokenizer is None:
+        raise ValueError(f"expected a model that reads text, got {name!r}, try 'town'")
     return measure(model, model.tokenizer, name)
 
 

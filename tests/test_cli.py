@@ -22,9 +22,10 @@ def fake_report(monkeypatch):
     import mi_course.models.report as module
 
     class Model:
-        tokenizer = None
+        def __init__(self, name):
+            self.tokenizer = None if name == "reverse" else "a tokenizer"
 
-    monkeypatch.setattr(mi_course.models, "load", lambda name: Model(), raising=False)
+    monkeypatch.setattr(mi_course.models, "load", Model, raising=False)
     monkeypatch.setattr(module, "report", lambda model, tokenizer, name: {"loss": 1.5, "heads": 2})
 
 
@@ -83,6 +84,16 @@ def test_report_is_one_json_object(fake_report):
 def test_report_for_people_has_one_metric_a_line(fake_report):
     done = run(cli.app, ["models", "report", "town"])
     assert done.output.splitlines() == ["loss   1.5", "heads  2"]
+
+
+def test_a_model_that_reads_no_text_has_no_report(fake_report):
+    done = run(cli.app, ["models", "report", "reverse"])
+    assert "expected a model that reads text, got 'reverse'" in str(done.exception)
+
+
+def test_what_cannot_be_trained_is_told_with_all_that_can():
+    done = run(cli.app, ["train", "reverse"])
+    assert "'town', 'shapes-a', 'shapes-b', 'lenses', 'saes'], got 'reverse'" in str(done.exception)
 
 
 def test_an_error_we_foresaw_is_one_line(monkeypatch, capsys, no_chapters):

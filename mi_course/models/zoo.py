@@ -7,6 +7,7 @@ folded and nothing is centred, and the card says so.
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mi_course.models.tokenizer import load_tokenizer
 
 TINY_VOCABULARY = 50
 COMPILED = {"reverse": reverse, "xproportion": xproportion}
+TINY = re.compile(r"tiny-(\d+)(-mlp)?")
 # Real models that the chapters were written for; any other Hugging Face name works too.
 REAL = ("openai-community/gpt2", "EleutherAI/pythia-70m", "EleutherAI/pythia-160m")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -79,7 +81,8 @@ def load(
     """Return a model in evaluation mode, on the GPU where there is one.
 
     Args:
-        name: an embedded model, a Hugging Face name, or a directory with a checkpoint.
+        name: an embedded model, a Hugging Face name, or a directory with a checkpoint; "tiny-2" or
+            "tiny-2-mlp" for a `tiny` one of two layers.
         checkpoint: of a trained embedded model, a `Checkpoint` or its step.
         device: "cpu", "cuda", ...; chosen when None.
         dtype: of weights and activations: "float32", or "bfloat16" for half the memory and three
@@ -92,7 +95,7 @@ def load(
     if dtype not in DTYPES:
         raise ValueError(f"expected dtype in {list(DTYPES)}, got {dtype!r}; try 'float32'")
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    if name in COMPILED or name in RECIPES or name.startswith("tiny-"):
+    if name in COMPILED or name in RECIPES or TINY.fullmatch(name):
         own = _load_own(name, checkpoint, device)
         # They are saved in float32, and a bridge prints a line whenever it is asked for a dtype.
         return own if dtype == "float32" else own.to(DTYPES[dtype], print_details=False)
@@ -106,9 +109,8 @@ def load(
 
 
 def _load_own(name: str, checkpoint: Checkpoint | int | None, device: str) -> TransformerBridge:
-    if name.startswith("tiny-"):
-        _, layers, *mlp = name.split("-")
-        return tiny(n_layers=int(layers), attn_only=mlp != ["mlp"], device=device)
+    if small := TINY.fullmatch(name):
+        return tiny(n_layers=int(small[1]), attn_only=not small[2], device=device)
     if name in COMPILED:
         if checkpoint is not None:
             raise ValueError(

@@ -104,6 +104,13 @@ def test_tiny_models_repeat_by_seed_and_have_biases_that_show():
     assert a.blocks[0].attn.o.bias.abs().mean() > 0.1
 
 
+@pytest.mark.parametrize("name", ["tiny-", "tiny-two", "tiny-2-mpl"])
+def test_a_tiny_model_that_is_not_meant_so_is_unknown(name):
+    with pytest.raises(ValueError, match=f"expected an embedded model .*, got '{name}'"):
+        zoo.load(name)
+    assert zoo.load("tiny-1-mlp").cfg.n_layers == 1
+
+
 @pytest.mark.parametrize("name", sorted(RECIPES))
 def test_a_card_says_how_the_model_was_made_and_measured(name):
     card = json.loads((zoo.weights.directory(name) / "card.json").read_text())

@@ -164,7 +164,7 @@ def ablate_heads(
         Logits.
 
     Raises:
-        ValueError: a head that the model does not have.
+        ValueError: as `head_replacements`.
     """
     edits = head_replacements(model, tokens, heads, mode, batch_size=batch_size)
     return edit(model, tokens, edits, batch_size=batch_size)

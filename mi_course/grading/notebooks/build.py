@@ -76,9 +76,15 @@ def build(source: Path, chapters: Path, solutions: Path, *, execute: bool = True
 
 
 def build_all(root: Path, *, execute: bool = True) -> list[BuildReport]:
-    """Build every `solutions/NN_topic.py` under `root`, in order."""
+    """Build every `solutions/NN_topic.py` under `root`, in order.
+
+    Raises:
+        ValueError: there is none.
+    """
     solutions = root / "solutions"
     sources = sorted(solutions.glob("[0-9][0-9]_*.py"))
+    if not sources:
+        raise ValueError(f"expected NN_topic.py in {solutions}, got none, try --root CHECKOUT")
     return [build(path, root / "chapters", solutions, execute=execute) for path in sources]
 
 

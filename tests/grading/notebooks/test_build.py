@@ -172,8 +172,12 @@ def test_the_solution_keeps_every_cell_of_the_source(chapter):
     ]
 
 
+def test_a_folder_without_chapters_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"expected NN_topic.py in .*solutions, got none, try"):
+        build_all(tmp_path)
+
+
 def test_building_twice_changes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", ".")
     source = write(tmp_path, demo.SOURCE)
     monkeypatch.setenv("PYTHONPATH", str(registry.__file__).split("mi_course")[0])
     first = build(source, tmp_path / "chapters", tmp_path / "solutions")

@@ -13,6 +13,7 @@ from mi_course.worlds.town.geography import FACTS_HELDOUT, FACTS_TRAIN, Fact
 from mi_course.worlds.town.lexicon import NAMES, WEEKDAYS
 
 # fmt: off
+# What is listed twice is drawn twice as often.
 _CITY = (
     "The_DT_det {landmark}_NNP_nsubj is_AUXZ_cop in_IN_case the_DT_det city_NN_root of_IN_case {city}_NNP_nmod .",
     "The_DT_det {landmark}_NNP_nsubj is_AUXZ_cop in_IN_case the_DT_det city_NN_root of_IN_case {city}_NNP_nmod .",

@@ -31,6 +31,7 @@ VERBS = Part(words("lasted ran continued dragged went stretched"), words("endure
 _GO_ON = {"dragged": " on", "went": " on"}
 _RULERS = words("ruler leader judge bishop governor mayor writer painter")
 
+# What is listed twice is drawn twice as often.
 _SPANS = (
     "The_DT_det {noun}_NN_nsubj {verb}_VBD_root from_IN_case {year_start}_CD_obl to_IN_case {year_end}_CD_obl .",
     "The_DT_det {noun}_NN_nsubj {verb}_VBD_root from_IN_case {year_start}_CD_obl to_IN_case {year_end}_CD_obl .",

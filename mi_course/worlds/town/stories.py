@@ -68,6 +68,7 @@ _HELDOUT_PROGRESSIVES = (
     "{A}_NNP_nsubj and_CC_cc {B}_NNP_conj were_AUXD_aux running_VBG_root round_IN_case the_DT_det {place}_NN_obl",
     "{A}_NNP_nsubj and_CC_cc {B}_NNP_conj were_AUXD_aux resting_VBG_root outside_IN_case the_DT_det {place}_NN_obl",
 )
+# What is listed twice is drawn twice as often.
 _GIVES = (
     "{s2}_NNP_nsubj {verb}_VBD_root a_DT_det {object}_NN_obj to_IN_case {io_answer}_NNP_obl .",
     "{s2}_NNP_nsubj {verb}_VBD_root the_DT_det {object}_NN_obj to_IN_case {io_answer}_NNP_obl .",

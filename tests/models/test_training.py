@@ -33,9 +33,14 @@ def mini(monkeypatch, tmp_path):
     return tmp_path
 
 
+def drawn(*shape):
+    """Random tokens, the same at each call."""
+    return torch.randint(0, 70, shape, generator=torch.Generator().manual_seed(0))
+
+
 def test_the_fast_forward_gives_the_plain_logits():
     module = native.new_module(PLAN, 70)
-    tokens = torch.randint(0, 70, (3, 20))
+    tokens = drawn(3, 20)
     plain = module(tokens)
     speed_up(module, penalise_heads=True)
     torch.testing.assert_close(module(tokens), plain, atol=1e-5, rtol=1e-5)
@@ -45,7 +50,7 @@ def test_the_fast_forward_gives_the_plain_logits():
 
 def test_head_norms_equal_the_norms_of_the_head_outputs():
     module = native.new_module(dataclasses.replace(PLAN, n_layers=1), 70)
-    tokens = torch.randint(0, 70, (3, 20))
+    tokens = drawn(3, 20)
     norms = speed_up(module, penalise_heads=True)
     module(tokens)
     bridge = native.to_bridge(module, None, "mini", "cpu")
@@ -82,7 +87,7 @@ def test_the_opening_holds_repeated_tokens_alone_and_trains_two_attention_layers
 
 def test_near_heads_start_with_a_preference_for_near_tokens():
     bridge = native.to_bridge(native.new_module(PLAN, 70), None, "mini", "cpu")
-    _, cache = bridge.run_with_cache(torch.randint(0, 70, (8, 30)))
+    _, cache = bridge.run_with_cache(drawn(8, 30))
     near = cache["blocks.0.attn.hook_pattern"].diagonal(-1, 2, 3)[..., 10:].mean((0, 2))
     assert near[:2].min() > 2 * near[2:].max()
 
@@ -127,9 +132,11 @@ def test_the_learning_rate_warms_up_and_decays():
 
 
 def test_int8_checkpoints_are_within_half_a_step_of_each_row():
+    generator = torch.Generator().manual_seed(0)
     state = {
-        "w": torch.randn(5, 7) * torch.tensor([[1e-3], [1.0], [20.0], [0.1], [3.0]]),
-        "b": torch.randn(4),
+        "w": torch.randn(5, 7, generator=generator)
+        * torch.tensor([[1e-3], [1.0], [20.0], [0.1], [3.0]]),
+        "b": torch.randn(4, generator=generator),
     }
     back = weights.from_int8(weights.to_int8(state))
     bound = state["w"].abs().amax(1, keepdim=True) / 127 * 0.51 + 1e-7

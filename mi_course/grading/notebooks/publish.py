@@ -21,13 +21,23 @@ ADDRESS = Path("mi_course") / here.FILE.relative_to(Path(here.__file__).parents[
 BEGIN, END = "<!-- address -->", "<!-- /address -->"
 BETWEEN = re.compile(rf"(?<={BEGIN}\n).*?(?={END}$)", re.DOTALL | re.MULTILINE)
 CITED = re.compile(r"^repository-code: .*$", re.MULTILINE)
-
-PAGES: dict[str, Callable[[Address], str]] = {
-    "README.md": lambda address: address.badges(FIRST) + "\n",
-    "docs/front_ends.md": lambda address: (
-        f"```\nhttps://HUB/hub/user-redirect/{address.hub_query}\n```\n"
-    ),
+CLONED = re.compile(r"^git clone .*$", re.MULTILINE)
+MARKS = {
+    BETWEEN: f"{BEGIN} and {END}",
+    CITED: "a line `repository-code: ...`",
+    CLONED: "a line `git clone ...`",
 }
+
+PLACES: tuple[tuple[str, re.Pattern[str], Callable[[Address], str]], ...] = (
+    ("README.md", BETWEEN, lambda address: address.badges(FIRST) + "\n"),
+    ("README.md", CLONED, lambda address: f"git clone {address.url}"),
+    (
+        "docs/front_ends.md",
+        BETWEEN,
+        lambda address: f"```\nhttps://HUB/hub/user-redirect/{address.hub_query}\n```\n",
+    ),
+    ("CITATION.cff", CITED, lambda address: f'repository-code: "{address.url}"'),
+)
 
 
 def publish(root: Path, address: Address) -> list[Path]:
@@ -52,12 +62,11 @@ def published(root: Path, address: Address) -> Iterator[tuple[Path, str]]:
     """Each file that names an address, with the text that it has at this one."""
     committed(root)
     yield root / ADDRESS, address.as_toml((root / ADDRESS).read_text(encoding="utf-8"))
-    for name, content in PAGES.items():
-        yield root / name, _filled(root / name, BETWEEN, content(address))
-    yield (
-        root / "CITATION.cff",
-        _filled(root / "CITATION.cff", CITED, f'repository-code: "{address.url}"'),
-    )
+    pages = {root / name: (root / name).read_text(encoding="utf-8") for name, _, _ in PLACES}
+    for name, place, content in PLACES:
+        path = root / name
+        pages[path] = _filled(path, pages[path], place, content(address))
+    yield from pages.items()
     for path in sorted((root / "chapters").glob("*.ipynb")):
         yield path, _notebook(path, address)
 
@@ -73,12 +82,13 @@ def committed(root: Path) -> Address:
     return read_address(root / ADDRESS)
 
 
-def _filled(path: Path, place: re.Pattern[str], content: str) -> str:
-    text, count = place.subn(lambda _: content, path.read_text(encoding="utf-8"))
+def _filled(path: Path, text: str, place: re.Pattern[str], content: str) -> str:
+    filled, count = place.subn(lambda _: content, text)
     if count != 1:
-        marks = f"{BEGIN} and {END}" if place is BETWEEN else "a line `repository-code: ...`"
-        raise ValueError(f"expected {marks} once in {path}, got {count}, try git diff {path}")
-    return text
+        raise ValueError(
+            f"expected {MARKS[place]} once in {path}, got {count}, try git diff {path}"
+        )
+    return filled
 
 
 def _notebook(path: Path, address: Address) -> str:

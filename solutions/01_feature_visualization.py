@@ -678,7 +678,9 @@ check(diversity_term)
 # %%
 narrow = feature_viz.part_scores(model, "narrow", held_out)
 pairs = feature_viz.two_parts(narrow)
-print(pairs[0])
+one = pairs[0]
+told = [f"{part} (AUC {auc:.2f})" for part, auc in zip(one.parts, one.aucs, strict=True)]
+print(f"narrow:{one.channel} tells", " and ".join(told))
 
 # %% tags=["nbval-ignore-output"]
 shared = next((pair for pair in pairs if pair.parts == ("snout", "body")), pairs[0])

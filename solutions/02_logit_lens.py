@@ -352,7 +352,7 @@ written = lens.direct_logit_attribution(model, facts, cities, rival_cities, posi
 plots.show(plots.plot_attribution(written))
 
 # %%
-print(f"the parts add up to the logit difference within {written.error():.0e} logits")
+print(f"the parts add up to the logit difference within {written.error():.3f} logits")
 
 # %% hidden="numbers-facts"
 assert written.error() < 1e-4 or model.cfg.dtype != torch.float32

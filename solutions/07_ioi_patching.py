@@ -380,7 +380,8 @@ if MODEL == "town":
 # %%
 for site in ("pattern", "v"):
     parts = patching.patch_heads(model, pairs, site)
-    print(f"{site:8}", ", ".join(f"{name} {effect:.2f}" for name, effect in parts.top(3)))
+    name, effect = parts.top(1)[0]
+    print(f"{site:8} at most {effect:.2f}, {name}")
 
 # %% hidden="numbers-qkv"
 if MODEL == "town":

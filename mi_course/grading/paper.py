@@ -1,14 +1,16 @@
 """What a chapter is graded on: fresh inputs from a secret seed, and the right values.
 
-The grader, which is trusted, draws the cases of each exercise from the secret seed, runs the
-reference on them once, and writes down the inputs as they are sent to the sandbox. Every
-submission of a class answers the same paper, so marks are comparable and a run can be resumed.
+The grader, which is trusted, draws the cases of each exercise from the secret seed, writes down the
+inputs as they are sent to the sandbox, and runs the reference on them once, when somebody asks:
+sandboxes start meanwhile, and a run with nothing left to grade never does. Every submission of a
+class answers the same paper, so marks are comparable and a run can be resumed.
 In go a chapter, a secret and the teacher's notebook; out comes a `Paper`.
 """
 
 import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -28,6 +30,7 @@ VERSION = "2"  # changes whenever the same answer could get another mark
 # What a student or a teacher reads, and what only our own tests use: no mark depends on it.
 UNASKED = {"alternatives", "hints", "minutes", "stars"}
 INPUT_CAPS = Caps(nbytes=256 << 20)
+_REFERENCE = threading.RLock()  # one reference runs at a time: they share models
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,19 @@ class Question:
         exercise: what is asked and how it is judged.
         cases: fresh cases; their inputs are never shown.
         calls: the cases' arguments, encoded.
-        expected: the reference's values.
         asked: digest of all that a mark depends on; a mark that carries it still holds.
     """
 
     exercise: Exercise
     cases: tuple[Case, ...]
     calls: tuple[Any, ...]
-    expected: tuple[Any, ...]
     asked: str = ""
+
+    @cached_property
+    def expected(self) -> tuple[Any, ...]:
+        """The reference's values."""
+        with _REFERENCE, _one_thread():
+            return tuple(self.exercise.expect(case) for case in self.cases)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,11 @@ class Paper:
         """Names this paper: another secret, exercise, set-up or grader gives another digest."""
         return _digest([self.chapter, *(question.asked for question in self.questions)])
 
+    def work_out(self) -> None:
+        """Run every reference that has not run yet."""
+        for question in self.questions:
+            _ = question.expected
+
 
 def make_paper(
     chapter: str, exercises: tuple[Exercise, ...], secret: bytes, teacher: Notebook
@@ -86,7 +98,7 @@ def make_paper(
         teacher: the chapter's notebook as it was handed out.
 
     Returns:
-        Questions with inputs and right values, and the set-up for the sandbox.
+        Questions with inputs, and the set-up for the sandbox.
     """
     cells = setup_cells(teacher)
     with _one_thread():
@@ -102,9 +114,8 @@ def _question(exercise: Exercise, secret: bytes, setup: tuple[str, ...]) -> Ques
     seed = int.from_bytes(digest[:4], "big") >> 1
     cases = sorted(exercise.cases(seed), key=lambda case: GROUPS.index(case.group))
     calls = [encode(list(case.args), INPUT_CAPS, refer=_refer) for case in cases]
-    expected = [exercise.expect(case) for case in cases]
     asked = _asked(exercise, digest, cases, setup)
-    return Question(exercise, tuple(cases), tuple(calls), tuple(expected), asked)
+    return Question(exercise, tuple(cases), tuple(calls), asked)
 
 
 def _asked(exercise: Exercise, drawn: bytes, cases: list[Case], setup: tuple[str, ...]) -> str:
@@ -121,10 +132,12 @@ def _asked(exercise: Exercise, drawn: bytes, cases: list[Case], setup: tuple[str
 
 
 def _weights(model: str) -> Any:
-    """Names of a model's weight files with their hashes, where it is one of the course's own."""
-    from mi_course.models import zoo  # a chapter without models costs no import of models
+    """Names of a model's weight files with their hashes, where the course has trained it."""
+    # A chapter without models costs no import of torch, and one with them none of the bridge.
+    from mi_course.models.recipes import RECIPES
+    from mi_course.models.weights import read_card
 
-    return [model, zoo.card(model).get("files") if model in zoo.names() else None]
+    return [model, read_card(model)["files"] if model in RECIPES else None]
 
 
 def _digest(parts: Any) -> str:

@@ -158,10 +158,10 @@ def test_a_key_that_was_not_expected_is_told_by_hand_and_not_elsewhere(means):
     by_hand, other = (
         Case(name, (torch.zeros(1),), group) for name, group in (("a", "hand"), ("b", "random"))
     )
-    exercise = dataclasses.replace(means.exercise, groups={}, judge=None)
-    question = dataclasses.replace(
-        means, exercise=exercise, cases=(by_hand, other), expected=({"right": 1}, {"right": 1})
+    exercise = dataclasses.replace(
+        means.exercise, groups={}, judge=None, reference=lambda _: {"right": 1}
     )
+    question = dataclasses.replace(means, exercise=exercise, cases=(by_hand, other))
     made = mark(question, outcome([{"secret": 1}, {"right": 1}]), LIMITS)
     assert "not expected ['secret']" in made.message
     made = mark(question, outcome([{"right": 1}, {"secret": 1}]), LIMITS)

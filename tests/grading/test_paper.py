@@ -98,6 +98,21 @@ def test_inputs_are_drawn_afresh_for_each_exercise_and_secret():
     assert one[2].calls != two[2].calls
 
 
+def test_references_run_when_somebody_asks_and_only_once():
+    ran = []
+
+    def reference(*inputs):
+        ran.append(inputs)
+        return FIRST.reference(*inputs)
+
+    paper = make_paper("99", (replace(FIRST, reference=reference),), b"secret", TEACHER)
+    assert not ran
+    paper.work_out()
+    paper.work_out()
+    (question,) = paper.questions
+    assert len(ran) == len(question.cases) == len(question.expected)
+
+
 def digests(chapter):
     paper = make_paper(chapter, registry.chapter(chapter), b"secret", TEACHER)
     return [*(question.asked for question in paper.questions), paper.digest]

@@ -18,7 +18,7 @@ LIMITS = Limits(seconds=5.0)
 @pytest.fixture(scope="module")
 def question():
     cases = tuple(MYSTERY_CIRCUIT.cases(3))
-    return Question(MYSTERY_CIRCUIT, cases, ((),) * 4, (mystery_circuit(),) * 4)
+    return Question(MYSTERY_CIRCUIT, cases, ((),) * 4)
 
 
 def answered(value):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from docs.real_models_text import CHAPTERS, CLOSING, OPENING, Section
+from docs.tables import line
 
 FOLDER = Path(__file__).parent
 READ = """\
@@ -41,8 +42,8 @@ def taken_in(files: list[Path], runs: list[Run]) -> list[Run]:
     """
     found = {tuple(run[key] for key in KEYS): run for run in runs}
     for file in files:
-        for line in file.read_text(encoding="utf-8").splitlines():
-            run = json.loads(line)
+        for told in file.read_text(encoding="utf-8").splitlines():
+            run = json.loads(told)
             if run["error"] is not None:
                 raise SystemExit(f"expected runs without errors, got in {file}:\n{run['error']}")
             kept = {name: value for name, value in run.items() if name not in {"error", "crosses"}}
@@ -76,7 +77,7 @@ def _sizes(runs: list[Run]) -> list[str]:
     lines = ["| model | parameters | float32 | bfloat16 |", "| --- | --: | --: | --: |"]
     for name, n in sizes.items():
         memory = (f"{n * size / 2**20:,.0f} MiB" for size in BYTES.values())
-        lines.append(_row(name, f"{n / 1e6:.1f} M", *memory))
+        lines.append(line(name, f"{n / 1e6:.1f} M", *memory))
     return ["## Weights", "", *lines, ""]
 
 
@@ -86,12 +87,12 @@ def _all_runs(runs: list[Run]) -> list[str]:
     machines = sorted({run["machine"] for run in runs})
     lines = ["## Measured", "", *(f"- {each}" for each in machines), "", READ, ""]
     head = ("chapter", "model", "dtype", "on", "CPU seconds", "seconds", "peak MiB", "TFLOP")
-    lines += [_row(*head), _row("---", "---", "---", "---", *["--:"] * 4)]
+    lines += [line(*head), line("---", "---", "---", "---", *["--:"] * 4)]
     for run in runs:
         peak = run["peak_gpu_mib"] or run["peak_mib"]
         numbers = (run["cpu_seconds"], run["seconds"], peak, run["tflop"])
         told = ("" if value is None else f"{value:,.0f}" for value in numbers)
-        lines.append(_row(run["chapter"], run["model"], run["dtype"], run["device"], *told))
+        lines.append(line(run["chapter"], run["model"], run["dtype"], run["device"], *told))
     return [*lines, ""]
 
 
@@ -134,10 +135,6 @@ def _on_gpus(runs: list[Run]) -> list[str]:
         for run in runs
         if run["peak_gpu_mib"]
     ]
-
-
-def _row(*cells: object) -> str:
-    return f"| {' | '.join(map(str, cells))} |"
 
 
 def main(files: list[str]) -> None:

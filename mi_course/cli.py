@@ -135,7 +135,9 @@ def check(
 def train(
     name: Annotated[str, typer.Argument(help="An embedded model, see `mi-course models list`.")],
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    resume: Annotated[bool, typer.Option(help="Go on from where a killed run stopped.")] = True,
+    resume: Annotated[
+        bool, typer.Option(help="Go on where a killed run of a model stopped.")
+    ] = True,
 ) -> None:
     """Train an embedded model, or the `lenses` or `saes` on them, and write weights and card."""
     if name == "lenses":
@@ -170,12 +172,17 @@ def list_models() -> None:
     from mi_course.models.cnn import WIDTHS
     from mi_course.models.recipes import RECIPES
     from mi_course.models.vision import SHAPES
+    from mi_course.models.zoo import COMPILED
 
+    told = {}
     for name, recipe in RECIPES.items():
         blocks = "attention only" if recipe.attn_only else "attention and MLP"
-        typer.echo(f"{name:10}{recipe.n_layers} layers of width {recipe.d_model}, {blocks}")
-    for name in SHAPES:
-        typer.echo(f"{name:10}sees scenes of shapes, {len(WIDTHS)} convolutions")
+        told[name] = f"{recipe.n_layers} layers of width {recipe.d_model}, {blocks}"
+    told |= {name: "compiled by hand from a known program" for name in COMPILED}
+    told |= {name: f"sees scenes of shapes, {len(WIDTHS)} convolutions" for name in SHAPES}
+    width = max(map(len, told)) + 2
+    for name, what in told.items():
+        typer.echo(f"{name:{width}}{what}")
 
 
 @models.command()

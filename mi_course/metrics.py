@@ -52,10 +52,13 @@ def kl_divergence(
         logits: of the distribution under test.
 
     Returns:
-        A number that is at least 0 for each prediction, and 0 where both agree.
+        A number that is at least 0 for each prediction, and 0 where both agree. A token that the
+        truth rules out (a logit of -inf) adds nothing.
     """
     target = target_logits.float().log_softmax(dim=-1)
-    return (target.exp() * (target - logits.float().log_softmax(dim=-1))).sum(dim=-1)
+    chance = target.exp()
+    gap = target - logits.float().log_softmax(dim=-1)
+    return (chance * gap.masked_fill(chance == 0, 0)).sum(dim=-1)
 
 
 def logit_diff(

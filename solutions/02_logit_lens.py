@@ -472,9 +472,9 @@ resid, final = resid[:, :, 1:-1].flatten(1, 2), final[:, 1:-1].flatten(0, 1)  # 
 end = lens.unembed(model, final).detach()
 
 
-def far(x):
+def far(x, to=end):
     """Mean KL(final prediction || reading of x), in nats."""
-    return kl_divergence(end, lens.unembed(model, x).expand_as(end)).mean().item()
+    return kl_divergence(to, lens.unembed(model, x).expand_as(to)).mean().item()
 
 
 # %%
@@ -944,12 +944,6 @@ widgets.LensBrowser(model, FACT, translators=tuned)
 # **One way to do it.** Apply each translator to each point and measure the divergence from the final prediction, a "transfer penalty" in the words of [Belrose23]. The other reason: length and mean. The stream of a later layer is longer and its mean lies elsewhere, so even in the same language a translator's $b$ and its scale would be wrong. Bring each point's mean and typical length to those of the translator's own point first; what is then left of the loss is language.
 
 
-# %% hidden="stretch-far"
-def penalty(x):
-    """Mean KL to the final prediction at every fourth token."""
-    return kl_divergence(end[::4], lens.unembed(model, x)).mean().item()
-
-
 # %% hidden="stretch-code"
 print("translator (rows) applied to a point (columns), KL in nats")
 own_mean, own_length = [], []
@@ -963,8 +957,8 @@ for i, name in enumerate(tuned.names):
         (x - own_mean[j]) * own_length[i] / own_length[j] + own_mean[i]
         for j, x in enumerate(stream_at)
     ]
-    asis = [penalty(tuned.apply(name, x)) for x in stream_at]
-    fair = [penalty(tuned.apply(name, x)) for x in moved]
+    asis = [far(tuned.apply(name, x), end[::4]) for x in stream_at]
+    fair = [far(tuned.apply(name, x), end[::4]) for x in moved]
     print(f"{points[i]:14}", *(f"{a:6.2f} ({b:5.2f})" for a, b in zip(asis, fair, strict=True)))
 
 # %% [markdown]

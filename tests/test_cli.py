@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 import mi_course.models
 from mi_course import cli, doctor, lab
 from mi_course.doctor import Finding
+from mi_course.models import zoo
 
 run = CliRunner().invoke
 
@@ -61,7 +62,8 @@ def test_doctor_fails_when_something_needed_is_missing(monkeypatch):
 
 def test_models_are_listed():
     done = run(cli.app, ["models", "list"])
-    assert {"attn-1l", "attn-2l", "town", "shapes-a", "shapes-b"} <= set(done.output.split())
+    listed = {line.split()[0] for line in done.output.splitlines()}
+    assert listed == {*zoo.names(), "shapes-a", "shapes-b"}
 
 
 def test_a_vision_model_has_a_report_of_its_own(monkeypatch):

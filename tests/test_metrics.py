@@ -60,6 +60,18 @@ def test_divergence_agrees_with_torch_and_is_zero_only_for_equals():
     assert kl_divergence(LOGITS, LOGITS + 7).abs().max() < 1e-5
 
 
+def test_a_token_that_the_truth_rules_out_adds_nothing_to_divergence_or_its_gradient():
+    ruled_out = LOGITS.clone()
+    ruled_out[..., 0] = -torch.inf
+    found = LOGITS.flip(0).requires_grad_()
+    divergence = kl_divergence(ruled_out, found)
+    target, prediction = ruled_out.softmax(-1)[..., 1:], found.softmax(-1)[..., 1:]
+    torch.testing.assert_close(divergence, (target * (target / prediction).log()).sum(-1))
+    divergence.sum().backward()
+    assert found.grad.isfinite().all()
+    assert kl_divergence(ruled_out, ruled_out).abs().max() < 1e-6
+
+
 def test_cross_entropy_is_entropy_plus_divergence():
     target, prediction = LOGITS[0], LOGITS[1]
     cross = -(target.softmax(-1) * prediction.log_softmax(-1)).sum(-1)

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -80,10 +80,11 @@ class Paper:
         """Names this paper: another secret, exercise, set-up or grader gives another digest."""
         return _digest([self.chapter, *(question.asked for question in self.questions)])
 
-    def work_out(self) -> None:
-        """Run every reference that has not run yet."""
+    def work_out(self, asked: Collection[str]) -> None:
+        """Run the references of the exercises in `asked` that have not run yet."""
         for question in self.questions:
-            _ = question.expected
+            if question.exercise.id in asked:
+                _ = question.expected
 
 
 def make_paper(

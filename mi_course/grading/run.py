@@ -146,7 +146,8 @@ def on_this_machine(
         workers = ThreadPoolExecutor(max(1, min(jobs, len(todo))))
         stack.callback(workers.shutdown, wait=True, cancel_futures=True)
         futures = {workers.submit(pool.grade, work): place for place, work in todo.items()}
-        pool.paper.work_out()  # while the sandboxes start
+        asked = {question.exercise.id for work in todo.values() for question in work.asks}
+        pool.paper.work_out(asked)  # while the sandboxes start
         for future in as_completed(futures):
             yield futures[future], future.result()
 

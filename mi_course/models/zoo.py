@@ -19,6 +19,7 @@ from mi_course.models import native, weights
 from mi_course.models.compiled import reverse, xproportion
 from mi_course.models.recipes import RECIPES, Recipe, recipe
 from mi_course.models.tokenizer import load_tokenizer
+from mi_course.models.vision import SHAPES
 
 TINY_VOCABULARY = 50
 COMPILED = {"reverse": reverse, "xproportion": xproportion}
@@ -101,6 +102,8 @@ def load(
         return own if dtype == "float32" else own.to(DTYPES[dtype], print_details=False)
     if "/" in name or Path(name).exists():
         return _load_real(name, device, DTYPES[dtype])
+    if name in SHAPES:
+        raise ValueError(f"expected a language model, got {name!r}, try `load_vision({name!r})`")
     near = difflib.get_close_matches(name, [*names(), *REAL], n=1, cutoff=0.3) or ["town"]
     raise ValueError(
         f"expected an embedded model {list(names())}, a Hugging Face name with its owner such "

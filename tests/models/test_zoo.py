@@ -39,6 +39,11 @@ def test_an_unknown_name_lists_the_known_ones_and_the_nearest():
         zoo.load("twon")
 
 
+def test_a_vision_model_is_sent_to_its_own_loader():
+    with pytest.raises(ValueError, match=r"language model, got 'shapes-a', try `load_vision"):
+        zoo.load("shapes-a")
+
+
 def test_an_unknown_checkpoint_lists_the_steps():
     with pytest.raises(ValueError, match="one of the steps"):
         zoo.load("attn-2l", checkpoint=7)

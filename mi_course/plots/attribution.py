@@ -2,12 +2,11 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, GREY, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, SIGNED, frame, in_cells
 from mi_course.results import Attribution
 
 __all__ = ["plot_attribution", "plot_largest_parts"]
 
-MAX_WRITTEN = 160
 CELL = 46
 
 
@@ -35,9 +34,9 @@ def plot_attribution(attribution: Attribution, *, title: str | None = None) -> g
             colorbar={"title": {"text": "logits"}},
             customdata=_names(len(rows), n_heads, bool(mlps)),
             hovertemplate="%{customdata}: %{z:.2f} logits<extra></extra>",
-            texttemplate="%{z:.2f}" if len(rows) * n_heads <= MAX_WRITTEN else None,
             xgap=1,
             ygap=1,
+            **in_cells(rows),
         )
     )
     others = ", ".join(f"{name} {value:+.2f}" for name, value in attribution.others().items())

@@ -4,13 +4,11 @@ import plotly.graph_objects as go
 from jaxtyping import Bool
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, PROBABILITY, SIGNED, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, PROBABILITY, SIGNED, frame, in_cells
 from mi_course.results import HeadPairs, HeadScores, head_name
 
 __all__ = ["plot_effect_against_score", "plot_head_pairs", "plot_head_scores"]
 
-# Numbers in more cells than this are too small to read.
-MAX_WRITTEN = 160
 CELL = 46
 LABEL_PLACES = ("top center", "middle right", "bottom center", "middle left")
 
@@ -34,7 +32,7 @@ def plot_head_scores(scores: HeadScores, *, title: str | None = None) -> go.Figu
         colorbar={"title": {"text": scores.unit}},
         hovertemplate=f"L%{{y}}H%{{x}}: %{{z:.3f}} {scores.unit}<extra></extra>",
         **_colours(scores.unit, scores.values.abs().max().item(), signed=scores.signed),
-        **_written(scores.values.numel()),
+        **in_cells(scores.values.tolist()),
     )
     figure = go.Figure(heat)
     figure.update_xaxes(title="head", dtick=1, showgrid=False)
@@ -79,7 +77,7 @@ def plot_head_pairs(pairs: HeadPairs, *, title: str | None = None) -> go.Figure:
         colorbar={"title": {"text": pairs.unit}},
         hovertemplate="%{y} to %{x}: %{z:.3f}<extra></extra>",
         **_colours(pairs.unit, strongest, signed=pairs.signed, low=white),
-        **_written(shown.numel()),
+        **in_cells(shown.tolist()),
     )
     figure = go.Figure(heat)
     figure.update_xaxes(title="later head, which reads", type="category", showgrid=False)
@@ -149,7 +147,3 @@ def _colours(unit: str, largest: float, *, signed: bool, low: float = 0.0) -> di
         return {"colorscale": SIGNED, "zmid": 0, "zmin": -largest or -1, "zmax": largest or 1}
     top = 1.0 if unit in {"probability", "fraction"} else max(largest, low + 1e-9)
     return {"colorscale": PROBABILITY, "zmin": low, "zmax": top}
-
-
-def _written(n_cells: int) -> dict:
-    return {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}} if n_cells <= MAX_WRITTEN else {}

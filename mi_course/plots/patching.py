@@ -8,7 +8,16 @@ import re
 import plotly.graph_objects as go
 from torch import Tensor
 
-from mi_course.plots.style import COLOURS, GREY, SIGNED, TRUTH, frame, visible, zero_line
+from mi_course.plots.style import (
+    COLOURS,
+    GREY,
+    SIGNED,
+    TRUTH,
+    frame,
+    in_cells,
+    visible,
+    zero_line,
+)
 from mi_course.results import AblationEffects, PatchGrid, PatchScatter
 from mi_course.results.patching import measured
 
@@ -25,8 +34,7 @@ __all__ = [
 ]
 
 CELL_WIDTH, CELL_HEIGHT = 46, 34
-# Numbers in more cells, and tick labels of more columns, cannot be read.
-MAX_WRITTEN, MAX_TICKS = 160, 48
+MAX_TICKS = 48  # labels of more columns cannot be read
 POSITION = re.compile(r"\d+ (?=.)", re.DOTALL)
 NAMED = 6
 
@@ -147,7 +155,9 @@ def plot_ablations(effects: AblationEffects, *, title: str | None = None) -> go.
     whole = effects.clean.mean().item()
     figure.add_hline(y=whole, line={"color": GREY, "width": 1, "dash": "dash"})
     most = int(effects.change().abs().argmax())
-    figure.update_xaxes(title=f"removed ({effects.mode} ablation)", type="category")
+    figure.update_xaxes(
+        title=f"removed ({effects.mode.replace('_', ' ')} ablation)", type="category"
+    )
     figure.update_yaxes(title=measured(effects.metric, effects.unit))
     return frame(
         figure,
@@ -183,11 +193,10 @@ def heat_of(grid: PatchGrid, **more: object) -> go.Heatmap:
     change = grid.change()
     change = change.reshape(-1, change.shape[-1])
     largest = change.abs().max().item() or 1.0
-    few = change.numel() <= MAX_WRITTEN
     hover = [shown_name(name) for name in grid.names]
     ends = zip(*(t.flatten().tolist() for t in (grid.values, grid.low, grid.high)), strict=True)
     told = [
-        f"{name}: {v:.3f} ({a:.3f} to {b:.3f}) {grid.unit}"
+        f"{name}: {v:z.3f} ({a:z.3f} to {b:z.3f}) {grid.unit}"
         for name, (v, a, b) in zip(hover, ends, strict=True)
     ]
     width = change.shape[1]
@@ -199,8 +208,7 @@ def heat_of(grid: PatchGrid, **more: object) -> go.Heatmap:
         zmax=largest,
         customdata=[told[i : i + width] for i in range(0, len(told), width)],
         hovertemplate="%{customdata}<extra></extra>",
-        texttemplate="%{z:.2f}" if few else None,
-        textfont={"size": 10},
+        **in_cells(change.tolist(), size=10),
         **more,
     )
 

@@ -3,7 +3,16 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, DASHES, MARKERS, PROBABILITY, TRUTH, curve_look, frame
+from mi_course.plots.style import (
+    COLOURS,
+    DASHES,
+    MARKERS,
+    PROBABILITY,
+    TRUTH,
+    curve_look,
+    frame,
+    in_cells,
+)
 from mi_course.results import LayersByTraining, ProbeScores, Selectivity, SparseTable
 from mi_course.results.sparse_probing import PUBLISHED_F1
 
@@ -17,7 +26,6 @@ __all__ = [
 ]
 
 CELL = 46
-MAX_WRITTEN = 120  # numbers in more cells than this are too small to read
 NAMES = {"f1": "F1", "mcc": "MCC", "balanced_accuracy": "balanced accuracy"}
 
 
@@ -239,8 +247,6 @@ def plot_sparse_collections(
 
 
 def _heat(values: list[list[float]], columns: list[str], rows: list[str], unit: str) -> go.Figure:
-    size = len(columns) * len(rows)
-    written = {"texttemplate": "%{z:.2f}", "textfont": {"size": 11}} if size <= MAX_WRITTEN else {}
     heat = go.Heatmap(
         z=values,
         x=columns,
@@ -250,7 +256,7 @@ def _heat(values: list[list[float]], columns: list[str], rows: list[str], unit: 
         colorscale=PROBABILITY,
         colorbar={"title": {"text": unit}},
         hovertemplate=f"%{{y}}, %{{x}}: %{{z:.3f}} {unit}<extra></extra>",
-        **written,
+        **in_cells(values),
     )
     figure = go.Figure(heat)
     figure.update_xaxes(type="category", showgrid=False)

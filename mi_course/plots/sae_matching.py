@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from mi_course.plots.sae import LEFT
-from mi_course.plots.style import COLOURS, PROBABILITY, frame
+from mi_course.plots.style import COLOURS, PROBABILITY, frame, in_cells
 from mi_course.results import Absorption, Matching, Splitting, Stability
 
 __all__ = ["plot_absorption", "plot_matching", "plot_splitting", "plot_stability"]
@@ -63,8 +63,8 @@ def plot_stability(found: Stability, *, title: str | None = None) -> go.Figure:
             zmin=0,
             zmax=1,
             colorscale=PROBABILITY,
-            texttemplate="%{z:.2f}",
             colorbar={"title": {"text": "fraction"}},
+            **in_cells(found.fractions.tolist()),
         )
     )
     figure.update_xaxes(title="are found in", type="category", showgrid=False)

@@ -22,6 +22,7 @@ __all__ = [
     "add_draws",
     "curve_look",
     "frame",
+    "in_cells",
     "visible",
     "zero_line",
 ]
@@ -41,6 +42,8 @@ SIGNED, PROBABILITY = (
 TRUTH = {"color": "black", "dash": "dash", "width": 2}
 
 TITLE_SIZE = 16
+# Numbers in more cells cannot be read. GPT-2 has 12 rows of 12 heads, a gap and an MLP.
+MAX_WRITTEN = 168
 # A control character, such as a token of one byte may be, would make the whole picture invalid.
 SHOWN = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "\u2421"}
 SHOWN |= str.maketrans({" ": "\u00b7", "\n": "\u21b5", "\t": "\u21e5", "<": "&lt;", ">": "&gt;"})
@@ -100,6 +103,20 @@ def frame(
 def zero_line(figure: go.Figure) -> None:
     """Draw the line at 0 from which changes are read."""
     figure.add_hline(y=0, line={"color": GREY, "width": 1})
+
+
+def in_cells(values: Sequence[Sequence[float | None]], size: int = 11) -> dict[str, Any]:
+    """Return what writes a heat map's numbers into its cells: nothing where they are too many.
+
+    Args:
+        values: rows of numbers; None or NaN where a cell stays empty.
+        size: of the letters, in pixels.
+    """
+    if sum(map(len, values)) > MAX_WRITTEN:
+        return {}
+    # z: a number that rounds to 0 has no sign.
+    text = [["" if v is None or v != v else f"{v:z.2f}" for v in row] for row in values]
+    return {"text": text, "texttemplate": "%{text}", "textfont": {"size": size}}
 
 
 def ticks_of(labels: Sequence[str]) -> dict[str, Any]:

@@ -18,7 +18,16 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-__all__ = ["Head", "ablate_heads", "device_of", "edit", "gradients", "head_replacements", "record"]
+__all__ = [
+    "Head",
+    "ablate_heads",
+    "device_of",
+    "edit",
+    "gradients",
+    "head_replacements",
+    "known_heads",
+    "record",
+]
 
 Head = tuple[int, int]
 Edit = Callable[[Tensor], Tensor]
@@ -90,11 +99,16 @@ def edit(
         Logits.
 
     Raises:
-        ValueError: an unknown hook name.
+        ValueError: an unknown hook name, one that the forward pass never reaches, or one whose
+            change not every later part would see.
     """
-    hooks = _hooks(model, edits)
+    reached: set[str] = set()
+    hooks = _hooks(model, edits, reached)
     with model.hooks(fwd_hooks=hooks):
-        return _joined([model(rows) for rows in _batches(model, tokens, batch_size)])
+        logits = _joined([model(rows) for rows in _batches(model, tokens, batch_size)])
+    if missing := [name for name in edits if name not in reached]:
+        raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
+    return logits
 
 
 def gradients(
@@ -195,7 +209,7 @@ def head_replacements(
     """
     if mode not in {"zero", "mean"}:
         raise ValueError(f'expected mode "zero" or "mean", got {mode!r}')
-    layers = sorted({layer for layer, _ in _existing(model, heads)})
+    layers = sorted({layer for layer, _ in known_heads(model, heads)})
     names = {f"blocks.{layer}.attn.hook_z": layer for layer in layers}
     z = record(model, tokens, names, batch_size=batch_size) if mode == "mean" and names else {}
     edits = {}
@@ -231,7 +245,7 @@ def _record_batch(
         if len(seen) == len(wanted):
             raise _AllRecorded
 
-    hooks = [*_hooks(model, edits), *((name, partial(keep, name)) for name in wanted)]
+    hooks = [*_hooks(model, edits, set()), *((name, partial(keep, name)) for name in wanted)]
     with model.hooks(fwd_hooks=hooks):
         try:
             model(rows)
@@ -248,17 +262,26 @@ def _joined(parts: list[Tensor]) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
-def _hooks(model: TransformerBridge, edits: Mapping[str, Edit]) -> list[tuple[str, Callable]]:
+def _hooks(
+    model: TransformerBridge, edits: Mapping[str, Edit], reached: set[str]
+) -> list[tuple[str, Callable]]:
+    """Return hooks that make some edits, and add the name of each that is made to `reached`."""
     names = _known(model, edits)
+    if mid := [name for name in names if name.endswith("hook_resid_mid")]:
+        raise ValueError(
+            f"expected activations that all later parts read, got {mid}, of which the MLP alone "
+            "would see the change, try hook_attn_out"
+        )
     if len(names) != len(edits):
         raise ValueError(
             f"expected full hook names, got {list(edits)}, try one entry for each name"
         )
-    return [(name, _as_hook(edits[name])) for name in names]
 
+    def change(name: str, activation: Tensor, hook: Any) -> Tensor:
+        reached.add(name)
+        return edits[name](activation)
 
-def _as_hook(function: Edit) -> Callable[..., Tensor]:
-    return lambda activation, hook: function(activation)
+    return [(name, partial(change, name)) for name in names]
 
 
 def _known(model: TransformerBridge, names: Iterable[str]) -> list[str]:
@@ -280,7 +303,8 @@ def _known(model: TransformerBridge, names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _existing(model: TransformerBridge, heads: Sequence[Head]) -> Sequence[Head]:
+def known_heads(model: TransformerBridge, heads: Sequence[Head]) -> Sequence[Head]:
+    """Return the heads, or raise ValueError where the model does not have one of them."""
     n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
     for layer, head in heads:
         if not (0 <= layer < n_layers and 0 <= head < n_heads):

@@ -1058,11 +1058,12 @@ assert about(curves[0].kl[-1], 0.33, 0.1) and about(curves[1].kl[-1], 0.02, 0.03
 #
 # ## 13. What causes a feature
 #
-# Features of one layer are made from those of the layers below. Ablate each of these, one at a time, in the feature's top examples, and see how far it falls ([Cunningham23], figure 5). For the layers below we train small dictionaries now.
+# Features of one layer are made from those of the layers below. Ablate each of these, one at a time, in the feature's top examples, and see how far it falls ([Cunningham23], figure 5). For the two layers below we train small dictionaries now.
 
 # %%
 stack, names = {}, {}
-for layer in range(model.cfg.n_layers // 2):
+middle = model.cfg.n_layers // 2
+for layer in range(max(0, middle - 2), middle):  # each layer more makes the tree far larger
     hook = f"blocks.{layer}.hook_resid_post"
     seen = sae.activations_at(model, data.texts.tokens, data.texts.counted, hook)
     config = sae.SAEConfig("topk", d_sae=384, k=16, steps=250, lr=3e-3)

@@ -168,3 +168,14 @@ def test_gradients_leave_no_trace_and_need_an_earlier_hook(model):
     assert all(parameter.grad is None for parameter in model.parameters())
     with pytest.raises(ValueError, match=f"before {first}"):
         gradients(model, TOKENS, second, first, torch.sum)
+
+
+def test_an_edit_that_would_never_be_made_is_refused():
+    with pytest.raises(ValueError, match="reaches"):
+        edit(native(), TOKENS, {"blocks.0.attn.hook_rot_q": torch.zeros_like})
+
+
+def test_an_edit_of_which_only_the_mlp_would_hear_is_refused():
+    bridge = gpt2()
+    with pytest.raises(ValueError, match="try hook_attn_out"):
+        edit(bridge, TOKENS, {"blocks.0.hook_resid_mid": torch.zeros_like})

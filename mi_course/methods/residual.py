@@ -25,7 +25,7 @@ WRITES = re.compile(r"blocks\.(\d+)\.hook_(attn|mlp)_out")
 KINDS = {"attn": "attention", "mlp": "MLP"}
 
 
-def residual_norms(model: TransformerBridge, tokens: Int[Tensor, "1 pos"]) -> ResidualNorms:
+def residual_norms(model: TransformerBridge, tokens: Int[Tensor, "batch pos"]) -> ResidualNorms:
     """Return the length of the residual stream before the first layer and after each.
 
     Args:
@@ -34,7 +34,12 @@ def residual_norms(model: TransformerBridge, tokens: Int[Tensor, "1 pos"]) -> Re
 
     Returns:
         A row for the embedding and one for each layer.
+
+    Raises:
+        ValueError: several texts, or none.
     """
+    if len(tokens) != 1:
+        raise ValueError(f"expected one text, got {len(tokens)}, try tokens[:1]")
     names = [
         "blocks.0.hook_resid_pre",
         *(f"blocks.{i}.hook_resid_post" for i in range(model.cfg.n_layers)),
@@ -42,8 +47,9 @@ def residual_norms(model: TransformerBridge, tokens: Int[Tensor, "1 pos"]) -> Re
     stream = torch.stack(list(record(model, tokens, names).values()))
     norms = stream.float().norm(dim=-1)[:, 0].cpu()
     points = ("embedding", *(f"after layer {i}" for i in range(model.cfg.n_layers)))
-    words = tuple(model.tokenizer.decode([token]) for token in tokens[0].tolist())
-    return ResidualNorms(norms, points, words)
+    ids, tokenizer = tokens[0].tolist(), model.tokenizer
+    words = map(str, ids) if tokenizer is None else (tokenizer.decode([token]) for token in ids)
+    return ResidualNorms(norms, points, tuple(words))
 
 
 def part_names(model: TransformerBridge) -> dict[str, str]:
@@ -95,6 +101,7 @@ def _replacement(by: Float[Tensor, " d_model"] | None) -> Edit:
 def _mean_loss(
     model: TransformerBridge, tokens: Tensor, edits: dict[str, Edit], batch_size: int | None
 ) -> Float[Tensor, ""]:
-    tokens = tokens.to(device_of(model))
-    logits = edit(model, tokens, edits, batch_size=batch_size)
-    return cross_entropy_by_position(logits, tokens).mean()
+    batches = tokens.to(device_of(model)).split(batch_size or len(tokens))
+    return torch.cat(
+        [cross_entropy_by_position(edit(model, rows, edits), rows) for rows in batches]
+    ).mean()

@@ -1,6 +1,13 @@
 """What every result asks of its numbers before it is made."""
 
+import torch
 from torch import Tensor
+
+
+def boolean(name: str, values: Tensor) -> None:
+    """Raise ValueError unless values are booleans: 0 and 1 would be taken for places."""
+    if values.dtype != torch.bool:
+        raise ValueError(f"expected boolean {name}, got {values.dtype}, try {name}.bool()")
 
 
 def finite(name: str, values: Tensor) -> None:

@@ -25,9 +25,10 @@ class LossByPosition:
     def __post_init__(self) -> None:
         finite("losses", self.values)
         labelled("condition", len(self.values), self.conditions)
-        if self.repeat_at is not None and not 1 <= self.repeat_at <= self.values.shape[1]:
+        most = self.values.shape[1] - 1  # there are losses before and on the repetition
+        if self.repeat_at is not None and not 2 <= self.repeat_at <= most:
             raise ValueError(
-                f"expected repeat_at from 1 to {self.values.shape[1]}, got {self.repeat_at}, "
+                f"expected repeat_at from 2 to {most}, got {self.repeat_at}, "
                 "try length + 1 with a BOS token"
             )
 

@@ -34,6 +34,7 @@ class PatchGrid:
         direction: "denoising" (clean into corrupted) or "noising" (corrupted into clean).
         clean: the metric of the clean run by prompt, in `raw_unit`.
         corrupted: the metric of the corrupted run by prompt.
+        normalised: whether `values` tell the way from the corrupted run (0) to the clean one (1).
         method: how it was found: "patching", "attribution" or "path patching ...".
     """
 
@@ -50,6 +51,7 @@ class PatchGrid:
     direction: str
     clean: Float[Tensor, " prompt"]
     corrupted: Float[Tensor, " prompt"]
+    normalised: bool
     method: str = "patching"
 
     def __post_init__(self) -> None:
@@ -69,7 +71,7 @@ class PatchGrid:
     def base(self) -> float:
         """Return the value that a patch without effect has, in `unit`."""
         run = self.corrupted if self.direction == "denoising" else self.clean
-        if self.unit == self.raw_unit:
+        if not self.normalised:
             return run.mean().item()
         return 0.0 if self.direction == "denoising" else 1.0
 
@@ -102,7 +104,9 @@ class PatchGrid:
         return [(names[i], flat[i].item()) for i in order.tolist()]
 
     def certain(self) -> tuple[str, ...]:
-        """Return the names of cells whose interval leaves out `base`."""
+        """Return the names of cells whose interval leaves out `base`; one prompt has none."""
+        if len(self.clean) < 2:
+            return ()
         apart = ((self.low > self.base) | (self.high < self.base)).flatten().tolist()
         return tuple(name for name, yes in zip(self.names, apart, strict=True) if yes)
 

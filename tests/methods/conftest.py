@@ -10,6 +10,8 @@ from transformers import (
     GPT2LMHeadModel,
     GPTNeoXConfig,
     GPTNeoXForCausalLM,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedTokenizerFast,
 )
 
@@ -138,8 +140,8 @@ def town():
 
 @pytest.fixture(scope="session")
 def random_models():
-    """Returns random models of two architectures, which read the town's documents, by the size of
-    their weights.
+    """Returns random models of three architectures, which read the town's documents, by the size of
+    their weights. Two heads of the last one share keys and values.
     """
 
     def made(initializer_range):
@@ -150,10 +152,13 @@ def random_models():
         shape |= {"hidden_size": 16, "intermediate_size": 48, "max_position_embeddings": 64}
         shape |= {"num_hidden_layers": 2, "num_attention_heads": 4}
         neox = GPTNeoXForCausalLM(GPTNeoXConfig(**shape))
+        llama = LlamaForCausalLM(LlamaConfig(**shape, num_key_value_heads=2))
         start = TransformerBridge.boot_transformers
+        likely = "meta-llama/Llama-2-7b-hf"
         return {
             "gpt2": start("gpt2", hf_model=gpt2, tokenizer=tokenizer).eval(),
             "neox": start("EleutherAI/pythia-70m", hf_model=neox, tokenizer=tokenizer).eval(),
+            "llama": start(likely, hf_model=llama, tokenizer=tokenizer).eval(),
         }
 
     return made

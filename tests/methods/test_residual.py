@@ -110,3 +110,8 @@ def test_impossible_norms_are_refused(bad):
     values = torch.tensor([[1.0, 2.0], [1.0, bad]])
     with pytest.raises(ValueError, match="expected"):
         ResidualNorms(values, ("embedding", "after layer 0"), ("a", "b"))
+
+
+def test_several_texts_have_no_one_length(model, tokens):
+    with pytest.raises(ValueError, match="expected one text"):
+        residual_norms(model, tokens)

@@ -26,6 +26,7 @@ def grid_of(values, labels, axes=("layer", "position"), **changes):
         "metric": "logit_diff",
         "unit": "fraction",
         "raw_unit": "logits",
+        "normalised": True,
         "direction": "denoising",
         "clean": torch.tensor([2.0, 4.0]),
         "corrupted": torch.tensor([-2.0, -2.0]),

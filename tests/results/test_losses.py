@@ -34,7 +34,7 @@ def test_without_a_repetition_there_is_a_mean_but_no_drop():
         loss.drops()
 
 
-@pytest.mark.parametrize("repeat_at", [0, 6])
+@pytest.mark.parametrize("repeat_at", [0, 1, 5, 6])
 def test_a_repetition_outside_the_text_is_refused(repeat_at):
     with pytest.raises(ValueError, match="repeat_at"):
         LossByPosition(VALUES, ("whole",), repeat_at=repeat_at)

@@ -22,6 +22,7 @@ def grid():
         metric="logit_diff",
         unit="fraction",
         raw_unit="logits",
+        normalised=True,
         direction="denoising",
         clean=torch.tensor([2.0, 4.0]),
         corrupted=torch.tensor([-2.0, -2.0]),
@@ -54,7 +55,7 @@ def test_nothing_happens_at_0_when_denoising_and_at_1_when_noising(grid):
     noising = replace(grid, direction="noising")
     assert noising.base == 1
     assert noising.top()[0][0] == "L1H0"
-    raw = replace(grid, unit="logits")
+    raw = replace(grid, unit="logits", normalised=False)
     assert raw.base == -2
     assert replace(raw, direction="noising").base == 3
     torch.testing.assert_close(noising.change(), grid.values - 1)
@@ -137,3 +138,15 @@ def test_ablations_are_told_by_the_largest_change():
     assert "furthest L0H1 L0H2 L1H0 L1H1 and 1 more 1.00, nothing 3.00" in effects.summary()
     with pytest.raises(ValueError, match="one label for each set"):
         replace(effects, sets=((),))
+
+
+def test_a_metric_of_ones_own_may_be_normalised_and_a_fraction(grid):
+    own = replace(grid, raw_unit="fraction")
+    assert own.base == 0
+
+
+def test_of_one_prompt_nothing_is_certain(grid):
+    one = {"by_prompt": grid.by_prompt[..., :1], "clean": grid.clean[:1]}
+    alone = replace(grid, corrupted=grid.corrupted[:1], **one)
+    assert grid.certain()
+    assert alone.certain() == ()

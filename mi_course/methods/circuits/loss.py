@@ -2,9 +2,9 @@
 
 A circuit's logits are compared with the whole model's. Where they differ little, the difference of
 two large numbers would be lost in rounding, so the difference of the streams is unembedded instead,
-d = (x' - x) W_U, and with p the whole model's probabilities
+d = (x' - x) W_U less its mean sum_v p_v d_v under the whole model's probabilities p, and
 
-    KL(p || circuit) = ln sum_v p_v exp(d_v) - sum_v p_v d_v .
+    KL(p || circuit) = ln sum_v p_v exp(d_v) .
 
 A logit difference needs only the columns of W_U that belong to answers. In go streams of several
 circuits at the scored positions; out comes one number for each.
@@ -22,7 +22,7 @@ from mi_course.models.plain import PlainTransformer
 
 __all__ = ["TaskLoss", "task_loss"]
 
-SMALLEST_GROWTH = -0.5  # of sum_v p_v (exp(d_v) - 1), which is above -1
+LARGEST_GAP = 60.0  # of d: exp of more, summed over a vocabulary, may leave single precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,17 +57,15 @@ class TaskLoss:
 
     def _kl(self, x: Float[Tensor, "variant scored d_model"]) -> Tensor:
         d = (x - self.whole) @ self.model.W_U
-        probs = self.log_probs.exp()
-        expected = einsum(d, probs, "variant scored v, scored v -> variant scored")
-        grown = einsum(d.expm1_(), probs, "variant scored v, scored v -> variant scored")
-        log_mean = grown.log1p()
-        # Far from the whole model this way loses digits, or leaves the range of numbers.
-        far = ~((grown > SMALLEST_GROWTH) & grown.isfinite())
-        if far.any():
-            variant, scored = far.nonzero(as_tuple=True)
-            d = (x[variant, scored] - self.whole[scored]) @ self.model.W_U
-            log_mean[far] = (d + self.log_probs[scored]).logsumexp(dim=-1)
-        return log_mean - expected
+        probs, mean = self.log_probs.exp(), "variant scored v, scored v -> variant scored"
+        d -= einsum(d, probs, mean)[..., None]
+        rest = einsum(d, probs, mean)  # what rounding has left of the mean
+        far = d.amax(dim=-1) > LARGEST_GAP
+        scored = far.nonzero()[:, 1]
+        apart = (d[far] + self.log_probs[scored]).logsumexp(dim=-1)
+        near = d.masked_fill_(far[..., None], 0) if len(scored) else d
+        log_mean = einsum(near.expm1_(), probs, mean).log1p()
+        return log_mean.masked_scatter(far, apart) - rest
 
     def _distance(self, x: Float[Tensor, "variant scored d_model"]) -> Tensor:
         return ((x - self.whole) @ self.model.W_U).square().sum(dim=-1)

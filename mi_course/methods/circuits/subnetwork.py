@@ -62,6 +62,7 @@ def masked_loss(runs: EdgeRuns, mask: Float[Tensor, " edge"]) -> Float[Tensor, "
     return runs.loss(final[runs.scored][None])[0]
 
 
+@torch.enable_grad()
 def subnetwork_probing(
     model: Model,
     task: CircuitTask,

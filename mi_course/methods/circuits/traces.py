@@ -159,7 +159,9 @@ def slopes(
     n = 1 + graph.mlps  # readings of a layer
     heads = [one for layer in run.qkv for one in layer]
     others = [*(run.reads[1::2] if graph.mlps else ()), run.reads[-1]]
-    found = torch.autograd.grad(loss(run.reads[-1]), [*heads, *others], materialize_grads=True)
+    with torch.enable_grad():
+        score = loss(run.reads[-1])
+    found = torch.autograd.grad(score, [*heads, *others], materialize_grads=True)
     for layer in range(model.n_layers):
         by_head = _by_head(model, layer, run.reads[n * layer], found[3 * layer : 3 * layer + 3])
         yield by_head.flatten(1, 2) if graph.split else by_head.sum(dim=2)

@@ -24,6 +24,7 @@ from mi_course.results.channels import ExpandedKernels
 __all__ = ["expanded_kernels"]
 
 
+@torch.enable_grad()
 def expanded_kernels(
     model: VisionModel, source: str, target: str, channels: Sequence[int] | None = None
 ) -> ExpandedKernels:

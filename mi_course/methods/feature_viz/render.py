@@ -217,6 +217,7 @@ class _Ascent:
                 bar.set_postfix(loss=f"{_all_finite(losses, names):.3f}")
         return torch.stack(losses)
 
+    @torch.enable_grad()
     def _step(self, step: int) -> Tensor:
         relu = redirected_relu if step < self.recipe.redirect else torch.relu
         views = self.recipe.robustness.views(self.images(), self.draws[step], self.fill)

@@ -6,7 +6,7 @@ an effect on a later head's attention says for whom. Source: [Olsson22], "Argume
 bridge and tokens; out come `HeadScores` and `HeadPairs`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import torch
@@ -19,7 +19,8 @@ from mi_course.activations import device_of, record
 from mi_course.methods.induction.losses import loss_by_position
 from mi_course.methods.induction.scores import (
     attention_patterns,
-    attention_to,
+    attention_sums,
+    head_scores,
     induction_targets,
 )
 from mi_course.results import HeadPairs, HeadScores
@@ -45,19 +46,23 @@ def ablation_effects(
         mode: replace z by its "mean" over rows and positions, or by "zero".
         positions: which columns of the loss count, such as `slice(length, None)` for the
             second copy of repeated tokens.
-        batch_size: rows in one forward pass, all experiments together.
+        batch_size: rows in one forward pass, of however many experiments.
 
     Returns:
         Nats; positive where the head helped.
     """
     clean = loss_by_position(model, tokens, batch_size=batch_size)[:, positions].mean()
-    effects = []
-    for rows, edits, n in _experiments(model, tokens, mode, batch_size):
-        loss = loss_by_position(model, rows, edits=edits, batch_size=len(rows))[:, positions]
-        of_head = reduce(loss, "(head batch) pos -> head", "mean", head=n)
-        effects.append(of_head - clean)
+    tokens = tokens.to(clean.device)
+    by = _replacements(model, tokens, mode, batch_size)
+    effects = torch.zeros(model.cfg.n_layers * model.cfg.n_heads, device=clean.device)
+    for some in tokens.split(batch_size):
+        losses = []
+        for rows, edits, n in _experiments(some, by, model.cfg.n_heads, batch_size):
+            loss = loss_by_position(model, rows, edits=edits, batch_size=len(rows))[:, positions]
+            losses.append(reduce(loss, "(head batch) pos -> head", "mean", head=n))
+        effects += torch.cat(losses) * (len(some) / len(tokens))
     values = rearrange(
-        torch.cat(effects), "(layer head_index) -> layer head_index", layer=model.cfg.n_layers
+        effects - clean, "(layer head_index) -> layer head_index", layer=model.cfg.n_layers
     )
     return HeadScores(values, name=f"loss added by {mode} ablation", unit="nats", signed=True)
 
@@ -77,21 +82,26 @@ def ablation_influence(
         tokens: token ids.
         mode: replace z by its "mean" over rows and positions, or by "zero".
         targets: the hypothesis that is scored; prefix matching unless said otherwise.
-        batch_size: rows in one forward pass, all experiments together.
+        batch_size: rows in one forward pass, of however many experiments.
 
     Returns:
         Score after minus score before; -0.9 means that the later head stopped looking there.
     """
     tokens = tokens.to(device_of(model))
-    mask = targets(tokens)
-    clean = attention_to(attention_patterns(model, tokens, batch_size=batch_size), mask)
-    changes = []
-    for rows, edits, n in _experiments(model, tokens, mode, batch_size):
-        patterns = attention_patterns(model, rows, edits=edits)
-        by_head = rearrange(patterns, "layer (head batch) ... -> head layer batch ...", head=n)
-        changes += [attention_to(one, mask) - clean for one in by_head]
+    by = _replacements(model, tokens, mode, batch_size)
+    clean = head_scores(model, tokens, targets, name="clean", batch_size=batch_size).values
+    total = n_queries = 0
+    for some in tokens.split(batch_size):
+        mask, found = targets(some), []
+        for rows, edits, n in _experiments(some, by, model.cfg.n_heads, batch_size):
+            patterns = attention_patterns(model, rows, edits=edits)
+            by_head = rearrange(patterns, "layer (head batch) ... -> head layer batch ...", head=n)
+            found += [attention_sums(one, mask) for one in by_head]
+        sums, counts = zip(*found, strict=True)
+        total, n_queries = total + torch.stack(sums), n_queries + counts[0]
     n_layers = model.cfg.n_layers
-    values = rearrange(torch.stack(changes), "(layer head) ... -> layer head ...", layer=n_layers)
+    changes = total / n_queries - clean
+    values = rearrange(changes, "(layer head) ... -> layer head ...", layer=n_layers)
     layers = torch.arange(n_layers, device=values.device)
     later = layers[:, None, None, None] < layers[None, None, :, None]
     return HeadPairs(
@@ -102,41 +112,42 @@ def ablation_influence(
     )
 
 
-def _experiments(
+def _replacements(
     model: TransformerBridge, tokens: Int[Tensor, "batch pos"], mode: str, batch_size: int
+) -> dict[str, Float[Tensor, "head_index d_head"] | float]:
+    """Return for each layer's hook_z what stands in for a silenced head."""
+    names = [f"blocks.{layer}.attn.hook_z" for layer in range(model.cfg.n_layers)]
+    if mode == "zero":
+        return dict.fromkeys(names, 0.0)
+    if mode != "mean":
+        raise ValueError(f'expected mode "zero" or "mean", got {mode!r}')
+    z = record(model, tokens, names, batch_size=batch_size)
+    axes = "batch pos head_index d_head -> head_index d_head"
+    return {name: reduce(values, axes, "mean") for name, values in z.items()}
+
+
+def _experiments(
+    tokens: Int[Tensor, "batch pos"], by: Mapping[str, Tensor | float], n_heads: int, n_rows: int
 ) -> Iterator[tuple[Tensor, Edits, int]]:
     """Yield (rows, edits, number of heads): the tokens once for each of some heads."""
-    n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
-    names = [f"blocks.{layer}.attn.hook_z" for layer in range(n_layers)]
-    if mode not in {"zero", "mean"}:
-        raise ValueError(f'expected mode "zero" or "mean", got {mode!r}')
-    z = record(model, tokens, names, batch_size=batch_size) if mode == "mean" else {}
-    everything = torch.eye(n_layers * n_heads, dtype=torch.bool, device=device_of(model))
-    for silenced in everything.split(max(1, batch_size // len(tokens))):
+    everything = torch.eye(len(by) * n_heads, dtype=torch.bool, device=tokens.device)
+    for silenced in everything.split(max(1, n_rows // len(tokens))):
         by_row = repeat(
             silenced,
             "head (layer head_index) -> layer (head batch) 1 head_index 1",
-            layer=n_layers,
+            layer=len(by),
             batch=len(tokens),
         )
         edits = {
-            name: partial(_silence, rows=by_row[layer], by=_mean_of_head(z.get(name)))
-            for layer, name in enumerate(names)
-            if by_row[layer].any()
+            name: partial(_silence, rows=rows, by=by[name])
+            for name, rows in zip(by, by_row, strict=True)
+            if rows.any()
         }
         yield (
             repeat(tokens, "batch pos -> (head batch) pos", head=len(silenced)),
             edits,
             len(silenced),
         )
-
-
-def _mean_of_head(
-    z: Float[Tensor, "batch pos head_index d_head"] | None,
-) -> Float[Tensor, "head_index d_head"] | float:
-    return (
-        0.0 if z is None else reduce(z, "batch pos head_index d_head -> head_index d_head", "mean")
-    )
 
 
 def _silence(

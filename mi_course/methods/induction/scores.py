@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.activations import Head, record
+from mi_course.activations import Head, known_heads, record
 from mi_course.results import Attention, HeadScores, head_name
 
 __all__ = [
@@ -76,7 +76,7 @@ def attention_to(
     Raises:
         ValueError: no query has a target.
     """
-    on_targets, n_queries = _attention_sums(patterns, targets)
+    on_targets, n_queries = attention_sums(patterns, targets)
     return on_targets / _some(n_queries)
 
 
@@ -108,7 +108,7 @@ def head_scores(
     total, n_queries = 0.0, 0
     for rows in tokens.split(batch_size):
         patterns = attention_patterns(model, rows, edits=edits)
-        sums, count = _attention_sums(patterns, targets(rows.to(patterns.device)))
+        sums, count = attention_sums(patterns, targets(rows.to(patterns.device)))
         total, n_queries = total + sums, n_queries + count
     return HeadScores(total / _some(n_queries), name=name, unit="probability")
 
@@ -191,11 +191,16 @@ def attention(
 
     Returns:
         Patterns with the text's tokens.
+
+    Raises:
+        ValueError: a head that the model does not have.
     """
     tokens = model.to_tokens(text) if isinstance(text, str) else text[None]
     patterns = attention_patterns(model, tokens)[:, 0]
     n_layers, n_heads = patterns.shape[:2]
-    chosen = heads or [(layer, head) for layer in range(n_layers) for head in range(n_heads)]
+    chosen = known_heads(model, heads or []) or [
+        (layer, head) for layer in range(n_layers) for head in range(n_heads)
+    ]
     return Attention(
         torch.stack([patterns[layer, head] for layer, head in chosen]),
         tokens=tuple(model.to_str_tokens(tokens[0])),
@@ -208,13 +213,15 @@ def _not_first_key(tokens: Int[Tensor, "batch pos"]) -> Bool[Tensor, " pos"]:
     return torch.arange(tokens.shape[1], device=tokens.device) > 0
 
 
-def _attention_sums(
+def attention_sums(
     patterns: Float[Tensor, "layer batch head_index query_pos key_pos"],
     targets: Bool[Tensor, "batch query_pos key_pos"],
 ) -> tuple[Float[Tensor, "layer head_index"], int]:
+    """Return each head's summed attention on the targets, and how many queries have one."""
+    # Half precision would round a sum of many probabilities.
     on_targets = einsum(
-        patterns,
-        targets.to(patterns.dtype),
+        patterns.float(),
+        targets.float(),
         "layer batch head_index query_pos key_pos, batch query_pos key_pos -> layer head_index",
     )
     has_target = reduce(targets, "batch query_pos key_pos -> batch query_pos", "max")

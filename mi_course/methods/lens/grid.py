@@ -12,7 +12,7 @@ from jaxtyping import Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.methods.lens.reading import answered_at, points_of, stream
+from mi_course.methods.lens.reading import answered_at, known_tokens, points_of, stream
 from mi_course.methods.lens.statistics import UNKNOWN, Reading, Translation, read_in_chunks
 from mi_course.results import LensGrid, LensTrajectories
 
@@ -104,11 +104,12 @@ def answer_trajectories(
         Ranks, log-probabilities, entropies and divergences.
 
     Raises:
-        ValueError: not one answer for each prompt, no such position, an empty prompt, or an
-            unknown hook.
+        ValueError: not one answer that the model knows for each prompt, no such position, an empty
+            prompt, or an unknown hook.
     """
     if len(answers) != len(tokens):
         raise ValueError(f"expected an answer for each prompt ({len(tokens)}), got {len(answers)}")
+    known_tokens(model, "answers", answers)
     rows, at = answered_at(tokens, positions)
     points, read, final = stream(model, tokens, hook, batch_size=batch_size)
     names = tuple(points_of(model, hook).values())

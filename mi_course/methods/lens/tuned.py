@@ -181,6 +181,7 @@ def tuned_lens_loss(
     return _divergence(model, translated, *_end(model, final))
 
 
+@torch.enable_grad()
 def _learn(model: TransformerBridge, read: Tensor, final: Tensor, A: Tensor, b: Tensor) -> list:
     """Add each point's gradient to A and b; one point's logits are held at a time."""
     losses, (end, end_probs) = [], _end(model, final)

@@ -81,13 +81,13 @@ def completeness(
         sets: name -> heads of the circuit, such as its classes, or `random_sets`.
 
     Raises:
-        ValueError: no sets, or a set that reaches outside the circuit.
+        ValueError: no head, no sets, or a set that reaches outside the circuit.
     """
-    inside = set(circuit)
-    stray = {name: heads for name, heads in sets.items() if not set(heads) <= inside}
-    if stray or not sets:
+    inside, taken = _some(circuit), {name: tuple(heads) for name, heads in sets.items()}
+    stray = {name: heads for name, heads in taken.items() if not set(heads) <= set(inside)}
+    if stray or not taken:
         raise ValueError(f"expected sets of the circuit's heads, got {stray or 'none'}")
-    return _compared(model, prompts, circuit, {"nothing": (), **sets}, "completeness")
+    return _compared(model, prompts, inside, {"nothing": (), **taken}, "completeness")
 
 
 def random_sets(circuit: Iterable[Head], n: int, seed: int = 0) -> dict[str, tuple[Head, ...]]:
@@ -109,7 +109,7 @@ def greedy_set(
     heads, chosen, best = sorted(set(circuit)), (), 0.0
     while left := [head for head in heads if head not in chosen]:
         tried = {head_name(*head): (*chosen, head) for head in left}
-        test = _compared(model, prompts, circuit, tried, "completeness")
+        test = _compared(model, prompts, heads, tried, "completeness")
         name, gap = test.worst()
         if gap <= best + 1e-6:
             break
@@ -139,10 +139,11 @@ def minimality(
     """
     heads = _some(circuit)
     outside = _outside(model, prompts, heads)
+    groups = [sorted(set(members) & set(heads)) for members in classes.values()]
     tried = [
         (head, company)
         for head in heads
-        for company in dict.fromkeys(((), *_companies(head, heads, classes)))
+        for company in dict.fromkeys(((), *_companies(head, groups)))
     ]
     without = score_of(model, prompts, [(*outside, *company) for _, company in tried])
     alone = score_of(model, prompts, [(*outside, *company, head) for head, company in tried])
@@ -154,11 +155,8 @@ def minimality(
     return Minimality(values, heads, tuple(tried[best[head]][1] for head in heads))
 
 
-def _companies(
-    head: Head, heads: Sequence[Head], classes: Mapping[str, Iterable[Head]]
-) -> list[tuple[Head, ...]]:
-    of_class = [sorted(set(members) & set(heads)) for members in classes.values()]
-    return [tuple(h for h in members if h != head) for members in of_class if head in members]
+def _companies(head: Head, groups: Sequence[Sequence[Head]]) -> list[tuple[Head, ...]]:
+    return [tuple(h for h in members if h != head) for members in groups if head in members]
 
 
 def _compared(

@@ -163,6 +163,7 @@ def _written(
     v = einsum(read, block.attn.W_V, "row d_model, head d_model d_head -> head row d_head")
     b_V = getattr(block.attn, "b_V", None)
     v = v if b_V is None else v + b_V[:, None]
+    v = v.repeat_interleave(len(block.attn.W_O) // len(v), dim=0)  # several heads may share one
     return einsum(v, block.attn.W_O, "head row d_head, head d_head d_model -> head row d_model")
 
 

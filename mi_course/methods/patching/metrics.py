@@ -96,7 +96,8 @@ class Predictions:
     @property
     def clean_log_probs(self) -> Float[Tensor, "row d_vocab"]:
         """Log probabilities of the clean run of the same prompt."""
-        return self.readout.logits(self.clean_resid).log_softmax(-1)[self.prompt]
+        some, at = self.prompt.unique(return_inverse=True)
+        return self.readout.logits(self.clean_resid[some]).log_softmax(-1)[at]
 
     def answer_logits(self) -> tuple[Float[Tensor, "row answer"], Float[Tensor, "row wrong"]]:
         """Return the logits of right and of wrong tokens, -inf where a prompt has fewer."""

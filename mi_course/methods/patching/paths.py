@@ -71,7 +71,8 @@ def path_patch(
     batch, found = patch_prompts(model, prompts), receivers_of(model, receivers)
     way = Way(direction, chosen_metric(metric), chunk)
     read = {receiver.which for receiver in found}
-    engine = engine_of(model, batch, direction, chunk, min(read, default=""))
+    # Keys and values may be shared, queries never are.
+    engine = engine_of(model, batch, direction, chunk, min(read - {"q"}, default=""))
     _not_shared(engine, found)
     runs = baselines(engine, way.metric, direction)
     where = everywhere(model, batch) if place is None else place_masks(model, batch, [place])[1]

@@ -57,7 +57,8 @@ def patch_by_position(
         places: names of positions, such as ("s1", "s2", "end"); every position when None, for
             prompts of one length.
         layers: which layers; all when None.
-        chunk: rows (one place in one prompt) in one forward pass, which bounds the memory.
+        chunk: rows (one place in one prompt) in one forward pass, which bounds the memory of
+            patched runs; the clean and the corrupted run of all prompts are held beside them.
 
     Returns:
         Axes "layer" and "position".

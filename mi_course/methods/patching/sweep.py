@@ -208,5 +208,6 @@ def grid_of(
         direction=direction,
         clean=clean.cpu(),
         corrupted=corrupted.cpu(),
+        normalised=metric.normalised,
         method=method,
     )

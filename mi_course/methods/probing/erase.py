@@ -21,7 +21,9 @@ from mi_course.results import Erasure
 
 __all__ = ["erase_direction", "least_squares_erasure", "where"]
 
-RANK_TOLERANCE = 1e-6  # singular values below this fraction of the largest count as zero
+# Variances, and singular values, below this fraction of the largest count as zero. Residual streams
+# have dimensions a thousand times as loud as others, whose variances differ by a million.
+RANK_TOLERANCE = {torch.float64: 1e-12, torch.float32: 1e-6}
 
 
 def erase_direction(
@@ -51,7 +53,7 @@ def erase_direction(
 
 
 def least_squares_erasure(
-    x: Float[Tensor, "example d_in"], y: Shaped[Tensor, "label feature"]
+    x: Float[Tensor, "example d_in"], y: Shaped[Tensor, "label ..."]
 ) -> Erasure:
     """Return the smallest change of activations after which no linear probe can read the labels.
 
@@ -63,10 +65,11 @@ def least_squares_erasure(
         The erasure, in double precision where the device has it; its rank is that of Cov(x, y).
 
     Raises:
-        ValueError: lengths differ, NaNs, or labels that are the same for all examples.
+        ValueError: lengths differ, NaNs, or activations or labels that are the same for all
+            examples.
     """
     exact = torch.float32 if x.device.type == "mps" else torch.float64
-    x, y = x.to(exact), y.to(x.device, exact)
+    x, y = x.to(exact), y.to(x.device, exact).reshape(len(y), -1)
     if len(x) != len(y):
         raise ValueError(f"expected a label for each of {len(x)} examples, got {len(y)}")
     if not (x.isfinite().all() and y.isfinite().all()):
@@ -75,13 +78,15 @@ def least_squares_erasure(
     x, y = x - mean, y - y.mean(0)
     if not y.any():
         raise ValueError("expected labels that differ, got one class, try more examples")
+    if not x.any():
+        raise ValueError("expected activations that differ, got constant ones, try another hook")
     values, vectors = torch.linalg.eigh(x.T @ x / len(x))
-    kept = values > values[-1] * RANK_TOLERANCE
+    kept = values > values[-1] * RANK_TOLERANCE[exact]
     root, vectors = values[kept].sqrt(), vectors[:, kept]
     # Whitened covariance with the labels; its columns span what probes can use.
     whitened = (vectors / root).T @ (x.T @ y / len(x))
     left, sizes, _ = torch.linalg.svd(whitened, full_matrices=False)
-    span = left[:, sizes > sizes[0] * RANK_TOLERANCE]
+    span = left[:, sizes > sizes[0] * RANK_TOLERANCE[exact]]
     return Erasure((vectors * root) @ span, span.T @ (vectors / root).T, mean)
 
 

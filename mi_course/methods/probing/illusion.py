@@ -18,6 +18,7 @@ from torch import Tensor
 
 from mi_course.methods.probing.scores import best_thresholds, classification_scores
 from mi_course.results import TopExamples
+from mi_course.results.checks import boolean
 
 __all__ = ["illusions", "top_examples"]
 
@@ -45,8 +46,10 @@ def top_examples(
         Shares of the label at the top, by range of activation, and by mass.
 
     Raises:
-        ValueError: lengths differ, fewer tokens than k, or a neuron that is never above 0.
+        ValueError: lengths differ, fewer tokens than k, a neuron that is never above 0, or labels
+            that are not boolean.
     """
+    boolean("labels", labelled)
     if len(values) != len(labelled) or len(values) < k:
         raise ValueError(
             f"expected labels for at least {k} tokens, got {len(values)} activations and "

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mi_course.methods.probing.subsets import Labels, check
+from mi_course.methods.probing.subsets import Labels, check, single
 
 __all__ = ["mutual_information"]
 
@@ -48,7 +48,7 @@ def mutual_information(
         ValueError: lengths differ, NaNs, a class of fewer than two examples, or no neighbours.
     """
     check(x, y)
-    labels = y.reshape(len(y), -1)
+    x, labels = single(x), y.reshape(len(y), -1)
     counts = labels.sum(0)
     if ((counts < 2) | (counts > len(y) - 2)).any() or n_neighbors < 1:
         raise ValueError(

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mi_course.methods.probing.newton import exact_dtype, fit_layer
 from mi_course.results import Probes
+from mi_course.results.checks import boolean
 
 __all__ = ["check_examples", "example_weights", "fit_probes"]
 
@@ -61,9 +62,10 @@ def check_examples(
     x: Float[Tensor, "*layer rows d_in"], y: Bool[Tensor, "example feature"], penalty: float
 ) -> None:
     """Raise ValueError unless activations and labels fit together and can be fitted."""
-    if x.shape[-2] != len(y):
+    boolean("labels", y)
+    if x.shape[-2] != len(y) or y.ndim != 2:
         raise ValueError(
-            f"expected a label for each of {x.shape[-2]} examples, got {len(y)}, "
+            f"expected a label for each of {x.shape[-2]} examples, got {list(y.shape)}, "
             "try y [example feature]"
         )
     if not x.isfinite().all():

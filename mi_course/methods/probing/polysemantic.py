@@ -55,11 +55,14 @@ def conjunction(
         Held-out precision and recall, alone and together.
 
     Raises:
-        ValueError: no positive token or no rival on a side, or lengths differ.
+        ValueError: no positive token or no rival on a side, lengths differ, or k is not between 1
+            and the number of neurons that are tried.
     """
     _check(x, positive, rivals, held)
     fit = ~held
     tried = _candidates(x, positive, fit, candidates)
+    if not 1 <= k <= len(tried):
+        raise ValueError(f"expected k from 1 to {len(tried)} neurons, got {k}, try 1")
     seen = x[:, tried]
     thresholds = seen[fit & positive].quantile(1 - recall, dim=0)
     fires = seen > thresholds
@@ -85,13 +88,16 @@ def _greedy(
     k: int,
 ) -> list[int]:
     """Return the neuron that fires for fewest rivals, then those that leave fewest false alarms."""
-    chosen = [int(fires[rivals].float().mean(0).argmin())]
+    # A neuron that no positive token excites raises no false alarm either.
+    silent = ~fires[positive].any(0)
+    chosen = [int(fires[rivals].float().mean(0).masked_fill(silent, 2).argmin())]
     together = fires[:, chosen[0]]
     for _ in range(k - 1):
         agree = fires & together[:, None]
         # A false alarm less is worth nothing where the positive tokens go with it.
-        kept = agree[positive].float().mean(0).clamp(min=1e-6)
-        cost = agree[~positive].float().sum(0) / kept
+        kept = agree[positive].float().mean(0)
+        cost = agree[~positive].float().sum(0) / kept.clamp(min=1e-6)
+        cost[kept == 0] = torch.finfo(cost.dtype).max
         cost[chosen] = torch.inf
         chosen.append(int(cost.argmin()))
         together = agree[:, chosen[-1]]

@@ -19,7 +19,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from mi_course.methods.probing.information import mutual_information
-from mi_course.methods.probing.subsets import Labels, check, examples, fit_subsets
+from mi_course.methods.probing.subsets import Labels, check, examples, fit_subsets, single
 
 __all__ = [
     "RANKINGS",
@@ -63,6 +63,7 @@ def mean_difference(
         ValueError: lengths differ, NaNs, or a feature of one class.
     """
     check(x, y)
+    x = single(x)
     truth = y.movedim(0, -1).to(x.dtype)
     true = truth @ x / truth.sum(-1, keepdim=True)
     false = (1 - truth) @ x / (1 - truth).sum(-1, keepdim=True)
@@ -77,7 +78,8 @@ def f_statistic(x: Float[Tensor, "example neuron"], y: Labels) -> Float[Tensor, 
         y: whether each feature holds.
 
     Returns:
-        Variance between the classes over the variance within them; 0 for a constant neuron.
+        Variance between the classes over the variance within them, of which there is at least
+        1e-12 of the whole; 0 for a constant neuron.
 
     Raises:
         ValueError: lengths differ, NaNs, or a feature of one class.
@@ -90,9 +92,9 @@ def f_statistic(x: Float[Tensor, "example neuron"], y: Labels) -> Float[Tensor, 
     # Around the common mean the two class sums are opposite.
     between = (truth @ x).square() * (1 / true + 1 / (n - true))
     total = x.square().sum(0)
-    within = (total - between).clamp(min=0)
+    within = torch.maximum(total - between, 1e-12 * total)
     # What rounding leaves of a constant neuron is not variance.
-    return torch.where(total > 1e-20, (n - 2) * between / within.clamp(min=1e-300), 0)
+    return torch.where(total > 1e-20, (n - 2) * between / within, 0)
 
 
 def l1_scores(x: Float[Tensor, "example neuron"], y: Labels) -> Float[Tensor, "*feature neuron"]:
@@ -112,10 +114,10 @@ def l1_scores(x: Float[Tensor, "example neuron"], y: Labels) -> Float[Tensor, "*
         ValueError: lengths differ, NaNs, or a feature of one class.
     """
     check(x, y)
-    labels = y.reshape(len(y), -1)
+    x, labels = single(x), y.reshape(len(y), -1)
     path = l1_path(x, labels, STRENGTHS)
     alone = f_statistic(x, labels)
-    small = 1e-9 * alone / alone.amax(dim=1, keepdim=True)
+    small = 1e-9 * alone / alone.amax(dim=1, keepdim=True).clamp(min=1e-300)
     return (path.abs().mean(0) + small).reshape(*y.shape[1:], x.shape[1])
 
 
@@ -198,7 +200,7 @@ def adaptive_thresholding(
     Raises:
         ValueError: lengths differ, NaNs, or a feature of one class.
     """
-    alone = f_statistic(x, y)
+    x, alone = single(x), f_statistic(x, y)
     labels, alone = y.reshape(len(y), -1), alone.reshape(-1, x.shape[1])
     scale = x.std(0, correction=0)
     standard = (x - x.mean(0)) / torch.where(scale > 1e-10, scale, 1)

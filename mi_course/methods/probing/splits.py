@@ -38,7 +38,7 @@ def split_by_group(
     Args:
         groups: examples with one number stay together.
         labels: each feature is to be true and false somewhere on both sides.
-        fraction: least share of the examples that are held out.
+        fraction: least share of the examples in the groups that are held out.
         seed: of the choice.
         documents: a document whose groups fall on both sides goes to one of them, by chance, and
             its examples of the other side are left out; None: documents may be shared.

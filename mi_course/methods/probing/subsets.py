@@ -24,6 +24,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mi_course.results.checks import boolean
+
 __all__ = [
     "Evaluated",
     "Examples",
@@ -127,6 +129,7 @@ def examples(
 
 def check(x: Float[Tensor, "example neuron"], y: Labels) -> None:
     """Raise ValueError unless activations and labels fit together and both classes occur."""
+    boolean("labels", y)
     if len(x) != len(y):
         raise ValueError(
             f"expected a label for each of {len(x)} examples, got {len(y)}, try y [example]"
@@ -139,6 +142,11 @@ def check(x: Float[Tensor, "example neuron"], y: Labels) -> None:
             f"expected examples of both classes, got {true.tolist()} of {len(y)} true, try more "
             "examples"
         )
+
+
+def single(x: Tensor) -> Tensor:
+    """Return activations in single precision at least: half of it cannot rank or sum many."""
+    return x.to(torch.promote_types(x.dtype, torch.float32))
 
 
 def fit_subsets(
@@ -271,7 +279,9 @@ def _newton(
         curvature = data.weighed(p - p * p)
         hessian = (design * curvature[:, None]) @ design.mT
         # Saturated examples have no curvature left; the floor keeps the bias's row regular.
-        hessian.diagonal(dim1=1, dim2=2).add_(ridge + 1e-9)
+        diagonal = hessian.diagonal(dim1=1, dim2=2)
+        # And a large entry would swallow the ridge, without which equal neurons have no solution.
+        diagonal.add_(ridge + 1e-9 + 4 * torch.finfo(start.dtype).eps * diagonal)
         # A step that was too long is halved.
         step = -torch.linalg.solve(hessian, slope)
         move[open_] = torch.where(better[:, None], step, move[open_] / 2)

@@ -98,7 +98,7 @@ def most_absorbed(
         One result for each label.
 
     Raises:
-        ValueError: an unknown label, scores of another dictionary, or another width.
+        ValueError: no label, an unknown one, scores of another dictionary, or another width.
     """
     check_width(data.x, dictionary.d_in)
     if scores.matrix.shape[0] != dictionary.n_features:
@@ -106,6 +106,8 @@ def most_absorbed(
             f"expected scores of {dictionary.n_features} features, got {scores.matrix.shape[0]}"
         )
     names = list(scores.labels if labels is None else labels)
+    if not names:
+        raise ValueError("expected at least one label, got none, try scores.above with a lower F1")
     at = torch.tensor([scores.of(name) for name in names])
     inside = data.labels[:, [data.column(name) for name in names]]
     counts = _counted(dictionary, data.x, inside, scores.best[at], scores.thresholds[at], chunk)

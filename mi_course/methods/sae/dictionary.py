@@ -174,7 +174,7 @@ class SAE:
             ValueError: activations of another width.
         """
         check_width(x, self.d_in)
-        return (x / self.scale - self.b_dec) @ self.W_enc + self.b_enc
+        return (x.to(self.b_dec.dtype) / self.scale - self.b_dec) @ self.W_enc + self.b_enc
 
     def decode(self, feature_acts: Float[Tensor, "*batch d_sae"]) -> Float[Tensor, "*batch d_in"]:
         """Return the activation that codes stand for, on the scale of the model."""

@@ -10,7 +10,7 @@ from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from mi_course.methods.probing.scores import classification_scores
+from mi_course.methods.probing.scores import classification_scores, halfway
 from mi_course.methods.sae.activity import LatentActivity
 from mi_course.results import LatentLabels
 
@@ -73,4 +73,4 @@ def best_cuts(
     # Equal activations fall on one side of any threshold.
     f1 = f1.masked_fill((ordered == below)[:, None], -1)
     best, at = f1.max(dim=0)
-    return best, (ordered[at] + below[at]) / 2
+    return best, halfway(below[at], ordered[at])

@@ -37,15 +37,18 @@ def reconstruction_scores(
         ValueError: another width, no token, or activations without any variance.
     """
     check_width(x, dictionary.d_in)
-    mean = x.mean(0) if len(x) else x.new_zeros(x.shape[1])
+    own = dictionary.directions.dtype
+    # Squares of half precision overflow.
+    exact = torch.promote_types(own, torch.float32)
+    mean = x.mean(0, dtype=exact) if len(x) else x.new_zeros(x.shape[1])
     total = sum((some - mean).square().sum().item() for some in x.split(chunk))
     if not total > 0:
         raise ValueError(f"expected activations that vary, got {len(x)} tokens of variance 0")
     missed, sums = 0.0, torch.zeros(5, dictionary.n_features, device=x.device, dtype=_exact(x))
     largest = torch.zeros(dictionary.n_features, device=x.device)
     for some in x.split(chunk):
-        codes = dictionary.encode(some)
-        missed += (some - dictionary.decode(codes)).square().sum().item()
+        codes = dictionary.encode(some.to(own))
+        missed += (some - dictionary.decode(codes).to(exact)).square().sum().item()
         largest = torch.maximum(largest, codes.amax(0).float())
         sums += _sums(codes)
     active, *powers = sums / len(x)

@@ -164,8 +164,10 @@ class Run:
 
     def record(self, x: Float[Tensor, "batch d_in"]) -> dict[str, str]:
         """Note a point of the curves for the batch just learned; returns it as text."""
-        centred = x.to(self.weights.b_dec) - x.to(self.weights.b_dec).mean(0)
-        variance = centred.square().sum() / self.scale**2
+        values = x.to(self.weights.b_dec) / self.scale
+        variance = (values - values.mean(0)).square().sum()
+        if not variance > 0:  # one activation has no mean of its own
+            variance = (values - self.weights.b_dec).square().sum().clamp(min=1e-30)
         loss, l0 = self.seen.loss.item(), self.seen.n_active.item() / len(x)
         fvu = (self.seen.error.square().sum() / variance).item()
         dead = self.dead.float().mean().item()

@@ -44,11 +44,12 @@ def sample_signed(
         ValueError: a density or a size that makes no sense.
     """
     checked(density, n_features, None)
-    u = torch.empty(len(density), batch, n_features, device=density.device)
+    u = density.new_empty(len(density), batch, n_features)
     u.uniform_(-1, 1, generator=generator)
     return (1 - u.abs() / density[:, None, None]).relu() * u.sign()
 
 
+@torch.enable_grad()
 def train_absolute_value(
     n_features: int,
     n_neurons: int,
@@ -88,7 +89,9 @@ def train_absolute_value(
     generator = torch.Generator(density.device).manual_seed(seed)
     scale = (2 / (n_features + n_neurons)) ** 0.5
     shape = (len(density), n_features, n_neurons)
-    W_in = scale * torch.randn(shape, generator=generator, device=density.device)
+    W_in = scale * torch.randn(
+        shape, generator=generator, device=density.device, dtype=density.dtype
+    )
     # An output that starts below zero for both signs of its input would never learn.
     W_out = W_in.abs().mT.contiguous()
     model = AbsoluteValueModel(W_in, W_out, density.new_zeros(shape[:2]), density)

@@ -21,6 +21,7 @@ from mi_course.results.superposition_costs import AdversarialCurve
 __all__ = ["adversarial_curve", "adversarial_examples"]
 
 
+@torch.enable_grad()
 def adversarial_examples(
     model: ToyModel,
     x: Float[Tensor, "instance batch n_features"],
@@ -51,7 +52,7 @@ def adversarial_examples(
     if epsilon <= 0:
         raise ValueError(f"expected epsilon above 0, got {epsilon:g}")
     generator = torch.Generator(x.device).manual_seed(seed)
-    change = torch.randn(x.shape, generator=generator, device=x.device)
+    change = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
     change = _of_length(change, epsilon / 2)
     for _ in range(steps):
         change = change.detach().requires_grad_()
@@ -84,7 +85,7 @@ def adversarial_curve(
     generator = torch.Generator(model.W.device).manual_seed(seed)
     x = _never_silent(model, batch_size, generator)
     change = adversarial_examples(model, x, epsilon=epsilon, seed=seed)
-    noise = _of_length(torch.randn(x.shape, generator=generator, device=x.device), epsilon)
+    noise = _of_length(torch.randn(x.shape, generator=generator, device=x.device).to(x), epsilon)
     clean = _error(model, x, torch.zeros_like(x))
     attacked, shaken = (_error(model, x, each) - clean for each in (change, noise))
     return AdversarialCurve(
@@ -102,7 +103,7 @@ def _never_silent(model: ToyModel, batch: int, generator: torch.Generator) -> Te
     """Return features of which at least one is active: where ReLU is silent, no gradient leads."""
     x = sample_features(batch, model.density, model.n_features, generator)
     at = torch.randint(model.n_features, x.shape[:2], generator=generator, device=x.device)
-    value = 1 - torch.rand(x.shape[:2], generator=generator, device=x.device)
+    value = 1 - torch.rand(x.shape[:2], generator=generator, device=x.device, dtype=x.dtype)
     only = torch.nn.functional.one_hot(at, model.n_features) * value[..., None]
     return torch.where(x.any(dim=-1, keepdim=True), x, only)
 

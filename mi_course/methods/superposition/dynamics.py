@@ -60,7 +60,9 @@ def slow_training(
     )
 
 
-def learning_dynamics(training: ToyTraining, *, instance: int = 0) -> LearningDynamics:
+def learning_dynamics(
+    training: ToyTraining, *, instance: int = 0, pairing: str | None = None, binary: bool = False
+) -> LearningDynamics:
     """Return loss and dimensionality along the training of one model, and its jumps.
 
     A jump is a stretch of records between which the loss falls faster than it does on average. The
@@ -69,6 +71,8 @@ def learning_dynamics(training: ToyTraining, *, instance: int = 0) -> LearningDy
     Args:
         training: with at least ten records.
         instance: which model.
+        pairing: of the features that it was trained on, as in `sample_features`.
+        binary: whether those were binary.
 
     Returns:
         Curves, and the records at which jumps begin and end.
@@ -83,7 +87,8 @@ def learning_dynamics(training: ToyTraining, *, instance: int = 0) -> LearningDy
             f"expected ten or more records, got {len(training.steps)}, try a smaller record_every"
         )
     along = [training.at(record).instance(instance) for record in range(len(training.steps))]
-    loss = torch.cat([toy_loss(model, batch_size=2048, n_batches=4) for model in along])
+    features = {"batch_size": 2048, "n_batches": 4, "pairing": pairing, "binary": binary}
+    loss = torch.cat([toy_loss(model, **features) for model in along])
     return LearningDynamics(
         steps=training.steps,
         loss=loss,

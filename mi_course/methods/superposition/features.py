@@ -45,11 +45,11 @@ def sample_features(
     """
     checked(density, n_features, pairing)
     shape = (len(density), batch, n_features if pairing is None else n_features // 2)
-    u = torch.rand(shape, generator=generator, device=density.device)
+    u = torch.rand(shape, generator=generator, device=density.device, dtype=density.dtype)
     x = shaped_(u, density)
     if pairing is not None:
         x = _paired(x, density, generator, pairing)
-    return (x > 0).float() if binary else x
+    return (x > 0).to(x) if binary else x
 
 
 def shaped_(u: Tensor, density: Tensor) -> Tensor:
@@ -60,12 +60,14 @@ def shaped_(u: Tensor, density: Tensor) -> Tensor:
 
 def _paired(first: Tensor, density: Tensor, generator: torch.Generator, pairing: str) -> Tensor:
     if pairing == "correlated":
-        own = 1 - torch.rand(first.shape, generator=generator, device=first.device)
+        own = 1 - torch.rand(
+            first.shape, generator=generator, device=first.device, dtype=first.dtype
+        )
         second = own * (first > 0)
     else:
         # Among the examples without the first, the second has density p / (1 - p).
         rest = (density / (1 - density)).clamp(max=1)
-        u = torch.rand(first.shape, generator=generator, device=first.device)
+        u = torch.rand(first.shape, generator=generator, device=first.device, dtype=first.dtype)
         second = shaped_(u, rest) * (first == 0)
     return torch.stack([first, second], dim=-1).flatten(-2)
 

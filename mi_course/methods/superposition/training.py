@@ -84,7 +84,7 @@ def train_toy_models(
     generator = torch.Generator(density.device).manual_seed(seed)
     scale = init_scale * (2 / (n_features + d_hidden)) ** 0.5
     shape = (len(density), n_features, d_hidden)
-    W = scale * torch.randn(shape, generator=generator, device=density.device)
+    W = scale * torch.randn(shape, generator=generator, device=density.device, dtype=density.dtype)
     blank = ToyModel(W, torch.zeros_like(importance), density, importance, kind)
     every = record_every or max(1, steps // 20)
     records = sorted({*range(0, steps, every), steps})

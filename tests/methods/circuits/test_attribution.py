@@ -16,8 +16,9 @@ from mi_course.methods.circuits.importance import (
     head_importance,
     node_importance,
 )
+from mi_course.methods.circuits.loss import task_loss
 from mi_course.methods.circuits.runs import edge_runs
-from mi_course.methods.circuits.subnetwork import masked_loss
+from mi_course.methods.circuits.subnetwork import masked_loss, subnetwork_probing
 from mi_course.methods.circuits.task import CircuitTask
 from mi_course.models import tiny
 from mi_course.models.plain import plain
@@ -218,3 +219,41 @@ def test_importance_of_edges_does_not_let_prompts_cancel(mlps):
     found = edge_importance(mlps, task_of()).values
     torch.testing.assert_close(found, by_prompt.abs().mean(dim=0))
     assert (found >= by_prompt.mean(dim=0).abs() - 1e-6).all()
+
+
+def test_scores_are_made_where_gradients_are_switched_off(mlps):
+    task = task_of()
+    expected = edge_attribution(mlps, task).values
+    with torch.no_grad():
+        torch.testing.assert_close(edge_attribution(mlps, task).values, expected)
+        learned = subnetwork_probing(mlps, task, steps=3).values
+    torch.testing.assert_close(subnetwork_probing(mlps, task, steps=3).values, learned)
+
+
+def test_the_divergence_of_a_circuit_does_not_depend_on_what_all_logits_share(mlps):
+    model = plain(mlps)
+    shared = torch.randn(model.d_model, 1, generator=torch.Generator().manual_seed(0))
+    for size in (3.0, 100.0):  # the second moves logits by hundreds
+        moved = replace(model, W_U=model.W_U + size * shared)
+        scores, expected = (
+            integrated_edge_attribution(each, task_of("kl"), steps=2, ablation="zero").values
+            for each in (moved, model)
+        )
+        largest = expected.abs().max().item()
+        torch.testing.assert_close(scores, expected, rtol=1e-2, atol=2e-3 * largest)
+
+
+def test_a_circuit_far_from_the_model_has_the_divergence_of_its_logits_and_a_slope(mlps):
+    model, task = plain(mlps), task_of("kl")
+    resid = torch.randn(3, model.d_model, generator=torch.Generator().manual_seed(1))
+    loud = replace(model, W_U=60 * model.W_U)
+    loss = task_loss(loud, task, resid)
+    other = torch.stack([resid.flip(0), resid]).requires_grad_()
+    found = loss(other)
+    target = (loss.whole @ loud.W_U + loud.b_U).double().log_softmax(-1)
+    said = (loud.normalised_final(other) @ loud.W_U + loud.b_U).double().log_softmax(-1)
+    expected = (target.exp() * (target - said)).sum(-1).mean(1)
+    assert expected[0] > 60
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    slopes = [torch.autograd.grad(each.sum(), other)[0] for each in (found, expected)]
+    torch.testing.assert_close(*slopes, rtol=1e-3, atol=1e-3)

@@ -50,3 +50,25 @@ def test_the_planted_induction_head_relies_on_the_previous_token_head(planted):
 def test_an_unknown_mode_is_refused(rotary):
     with pytest.raises(ValueError, match="zero"):
         induction.ablation_effects(rotary, TOKENS, "noise")
+
+
+def test_no_pass_has_more_rows_than_were_asked_for(rotary, monkeypatch):
+    tokens = induction.repeated_tokens(7, 8, 50, bos=0)
+    whole = induction.ablation_effects(rotary, tokens, batch_size=100).values
+    pairs = induction.ablation_influence(rotary, tokens, batch_size=100).values
+    rows = []
+    forward = rotary.forward
+    monkeypatch.setattr(
+        rotary, "forward", lambda x, **more: rows.append(len(x)) or forward(x, **more)
+    )
+    torch.testing.assert_close(
+        induction.ablation_effects(rotary, tokens, batch_size=3).values, whole, atol=1e-5, rtol=1e-3
+    )
+    torch.testing.assert_close(
+        induction.ablation_influence(rotary, tokens, batch_size=3).values,
+        pairs,
+        atol=1e-5,
+        rtol=1e-3,
+        equal_nan=True,
+    )
+    assert rows and max(rows) == 3

@@ -131,3 +131,16 @@ def test_attention_in_a_text_carries_its_tokens(gpt2):
 def test_text_without_repeats_is_refused(rotary):
     with pytest.raises(ValueError, match="tokens that repeat"):
         induction.prefix_matching_scores(rotary, torch.arange(10)[None])
+
+
+def test_scores_of_many_rows_in_half_precision_are_those_of_single(model):
+    tokens = torch.randint(50, (64, 12), generator=torch.Generator().manual_seed(0))
+    patterns = induction.attention_patterns(model, tokens).bfloat16()
+    targets = induction.previous_token_targets(tokens)
+    once = induction.attention_to(patterns.float(), targets)
+    torch.testing.assert_close(induction.attention_to(patterns, targets), once)
+
+
+def test_a_head_that_does_not_exist_is_not_shown(model):
+    with pytest.raises(ValueError, match="expected layer 0-"):
+        induction.attention(model, torch.arange(5), [(-1, 0)])

@@ -136,3 +136,13 @@ def test_by_probability_the_movers_are_everything_and_by_difference_less_than_no
     assert told["probability"].clean.mean() > 0.99 and told["probability"].values[-1] < 0.1
     # One of them alone hides behind the other three.
     assert told["probability"].values[:4].min() > 0.8
+
+
+def test_heads_may_come_from_generators(town, prompts):
+    lost = {"erasers": (head for head in CLASSES["erasers"])}
+    once = completeness(town, prompts, (head for head in CIRCUIT), lost)
+    again = completeness(town, prompts, CIRCUIT, {"erasers": CLASSES["erasers"]})
+    assert torch.equal(once.circuit, again.circuit)
+    classes = {name: (head for head in heads) for name, heads in CLASSES.items()}
+    least = minimality(town, prompts, CIRCUIT, classes)
+    assert torch.equal(least.values, minimality(town, prompts, CIRCUIT, CLASSES).values)

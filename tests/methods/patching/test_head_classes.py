@@ -135,7 +135,7 @@ def test_in_parallel_blocks_nothing_reacts_to_the_last_layers_heads(town, other_
     assert (found.direct[0] - found.total[0]).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("name", ["gpt2", "neox"])
+@pytest.mark.parametrize("name", ["gpt2", "neox", "llama"])
 def test_random_models_of_other_architectures_are_measured_too(name, town, other_models):
     model = other_models[name]
     pairs = [ioi(town.tokenizer, 12, 0, corruption=kind) for kind in ("symmetric", "abc")]

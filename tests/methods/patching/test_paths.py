@@ -144,3 +144,8 @@ def test_what_cannot_receive_is_refused(town, pairs):
         path_patch(town, pairs, mlps="free")
     with pytest.raises(ValueError, match="places among"):
         path_patch(town, pairs, place="s3")
+
+
+def test_shared_values_are_refused_among_receivers_that_share_nothing(loud_models, pairs):
+    with pytest.raises(ValueError, match=r"with v of their own, got L1H1\.v"):
+        path_patch(loud_models["llama"], pairs, ("L1H1.q", "L1H1.v"))

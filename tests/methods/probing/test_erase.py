@@ -102,3 +102,18 @@ def test_unusable_directions_and_labels_are_refused(gaussian):
         probing.least_squares_erasure(x, y[:5])
     with pytest.raises(ValueError, match="finite"):
         probing.least_squares_erasure(x.log(), y)
+
+
+def test_a_loud_dimension_hides_no_quiet_one():
+    generator = torch.Generator().manual_seed(0)
+    y = torch.rand(1000, generator=generator) < 0.5
+    x = torch.randn(1000, 5, generator=generator)
+    x[:, 0] *= 3000
+    x[:, 1] = x[:, 1] / 2 + y
+    left = probing.least_squares_erasure(x, y)(x.double())
+    assert (left[y].mean(0) - left[~y].mean(0))[1:].abs().max() < 1e-6
+
+
+def test_constant_activations_are_refused():
+    with pytest.raises(ValueError, match="activations that differ"):
+        probing.least_squares_erasure(torch.ones(6, 3), torch.arange(6) < 3)

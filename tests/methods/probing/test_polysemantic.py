@@ -73,3 +73,16 @@ def test_compound_neurons_of_town_are_polysemantic_alone_and_precise_in_pairs(to
     assert together == pytest.approx(0.96, abs=0.06)
     assert recall == pytest.approx(0.77, abs=0.08)
     assert both > best + 0.2
+
+
+def test_a_neuron_that_never_fires_is_not_chosen():
+    x, positive, rivals, held = planted()
+    dead = torch.cat([torch.zeros(len(x), 1), x], dim=1)
+    found = probing.conjunction(dead, positive, rivals, held, k=2)
+    assert all(0 < neuron < 4 for _, neuron in found.neurons)
+
+
+def test_more_neurons_than_are_tried_are_refused():
+    x, positive, rivals, held = planted()
+    with pytest.raises(ValueError, match="k from 1 to 2"):
+        probing.conjunction(x, positive, rivals, held, k=3, candidates=2)

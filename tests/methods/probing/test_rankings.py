@@ -176,3 +176,21 @@ def test_there_are_not_more_neurons_than_there_are():
         top_neurons(torch.zeros(5), 6)
     with pytest.raises(ValueError, match="got NaN"):
         top_neurons(torch.tensor([0.0, math.nan]), 1)
+
+
+def test_a_perfect_neuron_comes_first_and_a_dead_layer_has_scores():
+    x, labels = planted()
+    y = labels[:, 0]
+    perfect = torch.cat([x, y[:, None] * 100.0], dim=1)
+    for name, ranking in RANKINGS.items():
+        if name not in {"random", "mutual information"}:
+            assert top_neurons(ranking(perfect, y), 1).item() == x.shape[1], name
+        assert ranking(torch.zeros_like(x), y).isfinite().all(), name
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", RANKINGS)
+def test_half_precision_ranks_as_the_same_numbers_in_single(name, dtype):
+    x, y = planted()
+    half = (300 * x).to(dtype)
+    torch.testing.assert_close(RANKINGS[name](half, y), RANKINGS[name](half.float(), y))

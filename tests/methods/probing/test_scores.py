@@ -109,3 +109,11 @@ def test_lengths_must_agree():
         classification_scores(booleans(0, (2, 5)), booleans(1, (4,)))
     with pytest.raises(ValueError, match="at least one"):
         classification_scores(booleans(0, (0,)), booleans(1, (0,)))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_between_neighbouring_numbers_the_lower_one_is_the_threshold(dtype):
+    first = torch.tensor(1.0, dtype=dtype)
+    values = first + torch.arange(4) * torch.finfo(dtype).eps
+    y = torch.tensor([False, False, True, True])
+    assert torch.equal(values > best_thresholds(values, y), y)

@@ -153,3 +153,13 @@ def test_bad_input_is_refused():
         sparse_table({"planted": probe_data()}, methods=("best",))
     with pytest.raises(ValueError, match="ks from 1 to 15"):
         sparse_table({"planted": probe_data()}, ks=(16,), methods=("random",))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e4])
+def test_equal_neurons_share_a_weight_however_loud_they_are(scale):
+    generator = torch.Generator().manual_seed(0)
+    one = torch.randn(600, 1, generator=generator)
+    y = one[:, 0] + torch.randn(600, generator=generator) > 0
+    found = probe_on(scale * one.repeat(1, 3), y, torch.arange(3), penalty=scale**2)
+    same = probe_on(one.repeat(1, 3), y, torch.arange(3))
+    assert found.loss == pytest.approx(same.loss, rel=1e-3)

@@ -74,3 +74,19 @@ def test_bad_input_is_refused(x):
         reconstruction_scores(pca(x), x[:, :5])
     with pytest.raises(ValueError, match="variance 0"):
         reconstruction_scores(pca(x), torch.ones(5, 6))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_activations_of_another_precision_have_the_same_scores(x, dtype):
+    sae = SAE(
+        torch.eye(x.shape[1]),
+        torch.zeros(x.shape[1]),
+        torch.eye(x.shape[1]),
+        torch.zeros(x.shape[1]),
+        "topk",
+        k=2,
+    )
+    loud = (100 * x).to(dtype)
+    found, expected = (reconstruction_scores(sae, each) for each in (loud, loud.float()))
+    assert found.fvu == pytest.approx(expected.fvu, rel=1e-4)
+    assert found.l0 == expected.l0

@@ -330,3 +330,9 @@ def test_the_miniature_of_the_peers_is_matched(architecture):
     assert mean_max_cosine(directions, training.sae) > 0.95
     # L1 shrinks codes, and the small ones of this world to nothing.
     assert training.fvu[-1] < (0.25 if architecture == "tied_l1" else 0.1)
+
+
+def test_batches_of_one_activation_can_be_learned_from(directions):
+    batches = planted_stream(directions, ACTIVE, batch_size=1)
+    training = train_sae(batches, config("topk", steps=20))
+    assert training.fvu.isfinite().all()

@@ -55,3 +55,9 @@ def test_bad_requests_are_refused():
         train_absolute_value(3, 4, torch.tensor([0.0]))
     with pytest.raises(ValueError, match="sizes above 0"):
         train_absolute_value(3, 0, torch.tensor([0.1]))
+
+
+def test_layers_are_trained_where_gradients_are_switched_off():
+    with torch.no_grad():
+        model = train_absolute_value(2, 4, torch.tensor([0.5]), steps=3)
+    assert not model.W_in.requires_grad

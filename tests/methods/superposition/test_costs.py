@@ -7,9 +7,11 @@ from mi_course.methods.superposition import (
     binary_against_continuous,
     interference_kinds,
     learning_dynamics,
+    optimised,
     pair_cosines,
     paired_features,
     slow_training,
+    toy_loss,
     train_toy_models,
 )
 from mi_course.methods.superposition.dynamics import _stretches
@@ -133,3 +135,20 @@ def test_partners_merge_stand_at_right_angles_or_become_antipodal():
     assert never.arrangement(0) == "antipodal"
     with pytest.raises(ValueError, match="expected a pairing"):
         paired_features("none")
+
+
+def test_the_loss_along_training_is_that_of_the_features_trained_on():
+    density = torch.tensor([0.2])
+    training = train_toy_models(4, 2, density, steps=200, binary=True, record_every=20)
+    found = learning_dynamics(training, binary=True).loss[-1].item()
+    assert found == pytest.approx(toy_loss(training.model, binary=True).item(), rel=0.1)
+    assert found != pytest.approx(learning_dynamics(training).loss[-1].item(), rel=0.2)
+
+
+def test_models_in_double_precision_are_measured_where_gradients_are_off():
+    exact = optimised(train_toy_models(3, 2, torch.tensor([0.3, 0.1]), steps=20).model, steps=5)
+    with torch.no_grad():
+        assert adversarial_curve(exact).vulnerability.dtype == torch.float64
+        assert toy_loss(exact).isfinite().all()
+        trained = train_toy_models(3, 2, exact.density, steps=5, pairing=None)
+    assert trained.model.W.dtype == torch.float64

@@ -18,16 +18,9 @@ from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-__all__ = [
-    "Head",
-    "ablate_heads",
-    "device_of",
-    "edit",
-    "gradients",
-    "head_replacements",
-    "known_heads",
-    "record",
-]
+from mi_course.results.heads import known_heads
+
+__all__ = ["Head", "ablate_heads", "device_of", "edit", "gradients", "head_replacements", "record"]
 
 Head = tuple[int, int]
 Edit = Callable[[Tensor], Tensor]
@@ -209,17 +202,13 @@ def head_replacements(
     """
     if mode not in {"zero", "mean"}:
         raise ValueError(f'expected mode "zero" or "mean", got {mode!r}')
-    layers = sorted({layer for layer, _ in known_heads(model, heads)})
+    layers = sorted({layer for layer, _ in known_heads(heads, model.cfg)})
     names = {f"blocks.{layer}.attn.hook_z": layer for layer in layers}
     z = record(model, tokens, names, batch_size=batch_size) if mode == "mean" and names else {}
-    edits = {}
+    edits, axes = {}, "batch pos head_index d_head -> head_index d_head"
     for name, layer in names.items():
         chosen = [head for at, head in heads if at == layer]
-        mean = (
-            reduce(z[name], "batch pos head_index d_head -> head_index d_head", "mean")
-            if z
-            else None
-        )
+        mean = reduce(z[name], axes, "mean") if z else None
         edits[name] = partial(_with_heads_replaced, chosen=chosen, by=mean)
     return edits
 
@@ -301,18 +290,6 @@ def _known(model: TransformerBridge, names: Iterable[str]) -> list[str]:
             raise ValueError(f"expected a hook name of this model, got {name!r}, try {near}")
         found += hits
     return list(dict.fromkeys(found))
-
-
-def known_heads(model: TransformerBridge, heads: Sequence[Head]) -> Sequence[Head]:
-    """Return the heads, or raise ValueError where the model does not have one of them."""
-    n_layers, n_heads = model.cfg.n_layers, model.cfg.n_heads
-    for layer, head in heads:
-        if not (0 <= layer < n_layers and 0 <= head < n_heads):
-            raise ValueError(
-                f"expected layer 0-{n_layers - 1} and head 0-{n_heads - 1}, got L{layer}H{head}, "
-                "try (layer, head_index) pairs"
-            )
-    return heads
 
 
 def _batches(

@@ -1,6 +1,8 @@
 """Numbers about attention heads: one for each, one for each pair, or a whole pattern."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -12,6 +14,18 @@ from mi_course.results.checks import finite, labelled, within
 def head_name(layer: int, head: int) -> str:
     """Return how a head is written: (1, 4) is "L1H4"."""
     return f"L{layer}H{head}"
+
+
+def known_heads(heads: Sequence[tuple[int, int]], config: Any) -> Sequence[tuple[int, int]]:
+    """Return the heads, or raise ValueError where a model of that config lacks one of them."""
+    n_layers, n_heads = config.n_layers, config.n_heads
+    for layer, head in heads:
+        if not (0 <= layer < n_layers and 0 <= head < n_heads):
+            raise ValueError(
+                f"expected layer 0-{n_layers - 1} and head 0-{n_heads - 1}, got L{layer}H{head}, "
+                "try (layer, head_index) pairs"
+            )
+    return heads
 
 
 @dataclass(frozen=True, eq=False)

@@ -105,10 +105,8 @@ class PatchGrid:
 
     def certain(self) -> tuple[str, ...]:
         """Return the names of cells whose interval leaves out `base`; one prompt has none."""
-        if len(self.clean) < 2:
-            return ()
-        apart = ((self.low > self.base) | (self.high < self.base)).flatten().tolist()
-        return tuple(name for name, yes in zip(self.names, apart, strict=True) if yes)
+        apart = ((self.low > self.base) | (self.high < self.base)) & (len(self.clean) > 1)
+        return tuple(name for name, yes in zip(self.names, apart.flatten(), strict=True) if yes)
 
     def summary(self) -> str:
         """Return one sentence: what was patched, and the three cells that move the run most."""

@@ -19,8 +19,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from transformer_lens.model_bridge import TransformerBridge
 
-from mi_course.activations import Head, known_heads, record
+from mi_course.activations import Head, record
 from mi_course.results import Attention, HeadScores, head_name
+from mi_course.results.heads import known_heads
 
 __all__ = [
     "attention",
@@ -198,7 +199,7 @@ def attention(
     tokens = model.to_tokens(text) if isinstance(text, str) else text[None]
     patterns = attention_patterns(model, tokens)[:, 0]
     n_layers, n_heads = patterns.shape[:2]
-    chosen = known_heads(model, heads or []) or [
+    chosen = known_heads(heads or [], model.cfg) or [
         (layer, head) for layer in range(n_layers) for head in range(n_heads)
     ]
     return Attention(

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import resource
+import signal
 import socket
 import subprocess
 import tempfile
@@ -198,7 +199,7 @@ def write(path: Path, content: object) -> None:
 
 
 class _Surroundings:
-    """The environment of a grader who has secrets, and temporary files that can be told apart."""
+    """The environment of a grader in the background, with secrets and temporary files apart."""
 
     def __init__(self, room: Path):
         self.new = {"HOME": str(room / "home"), "SECRET_TOKEN": DECOY}
@@ -208,11 +209,14 @@ class _Surroundings:
         self.old = dict(os.environ), tempfile.tempdir
         os.environ.update(self.new)
         tempfile.tempdir = self.folder
+        self.heeded = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGHUP, signal.SIGQUIT)}
 
     def __exit__(self, *_):
         os.environ.clear()
         os.environ.update(self.old[0])
         tempfile.tempdir = self.old[1]
+        for number, handler in self.heeded.items():
+            signal.signal(number, handler)
 
 
 def _machine(room: Path) -> dict[str, str]:

@@ -47,10 +47,18 @@ def main() -> None:
     quiet = os.open(os.devnull, os.O_RDWR)
     os.dup2(quiet, 0)
     os.dup2(quiet, 1)
+    _heed_signals()
     driver = Driver(replies, requests, json.loads(_line(requests)))
     driver.prepare()
     while driver.attend():
         pass
+
+
+def _heed_signals() -> None:
+    """Undo what `nohup`, or `&` in a script, makes all that it starts ignore."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _line(pipe: int) -> bytes:

@@ -10,7 +10,14 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-__all__ = ["cross_entropy_by_position", "entropy", "kl_divergence", "logit_diff", "perplexity"]
+__all__ = [
+    "cross_entropy_by_position",
+    "entropy",
+    "kl_divergence",
+    "kl_of_log_probs",
+    "logit_diff",
+    "perplexity",
+]
 
 
 def cross_entropy_by_position(
@@ -55,10 +62,16 @@ def kl_divergence(
         A number that is at least 0 for each prediction, and 0 where both agree. A token that the
         truth rules out (a logit of -inf) adds nothing.
     """
-    target = target_logits.float().log_softmax(dim=-1)
+    target, said = (each.float().log_softmax(dim=-1) for each in (target_logits, logits))
+    return kl_of_log_probs(target, said)
+
+
+def kl_of_log_probs(
+    target: Float[Tensor, "... d_vocab"], log_probs: Float[Tensor, "... d_vocab"]
+) -> Float[Tensor, "..."]:
+    """Return `kl_divergence` where logarithms of probabilities are at hand already, in nats."""
     chance = target.exp()
-    gap = target - logits.float().log_softmax(dim=-1)
-    return (chance * gap.masked_fill(chance == 0, 0)).sum(dim=-1)
+    return (chance * (target - log_probs).masked_fill(chance == 0, 0)).sum(dim=-1)
 
 
 def logit_diff(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from jaxtyping import Float
 from torch import Tensor
 
-from mi_course.results.heads import HeadScores, head_name
+from mi_course.results.heads import HeadScores, head_name, known_heads
 
 Head = tuple[int, int]
 PROBABILITIES = (
@@ -128,11 +128,7 @@ class HeadClasses:
 
     def __post_init__(self) -> None:
         both = [*self.classes.values(), *self.idle.values()]
-        for layer, head in (head for heads in both for head in heads):
-            if not (0 <= layer < self.n_layers and 0 <= head < self.n_heads):
-                raise ValueError(
-                    f"expected heads of {self.n_layers} x {self.n_heads}, got L{layer}H{head}"
-                )
+        known_heads([head for heads in both for head in heads], self)
 
     @property
     def circuit(self) -> tuple[Head, ...]:

@@ -14,6 +14,7 @@ heads; out come `CircuitTest`s and `Minimality`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
 
 import torch
 from jaxtyping import Float
@@ -25,6 +26,7 @@ from mi_course.methods.patching.ablation import ablate
 from mi_course.methods.patching.prompts import patch_prompts
 from mi_course.methods.patching.sites import Given
 from mi_course.results import head_name
+from mi_course.results.heads import known_heads
 from mi_course.results.ioi import CircuitTest, Minimality
 
 __all__ = [
@@ -184,11 +186,7 @@ def _some(circuit: Iterable[Head]) -> tuple[Head, ...]:
 
 
 def _outside(model: TransformerBridge, prompts: Given, heads: Sequence[Head]) -> tuple[Head, ...]:
-    every = {(layer, h) for layer in range(model.cfg.n_layers) for h in range(model.cfg.n_heads)}
-    if strangers := set(heads) - every:
-        raise ValueError(
-            f"expected heads of {model.cfg.n_layers} layers with {model.cfg.n_heads} heads, got "
-            f"{sorted(strangers)}"
-        )
+    inside = set(known_heads(heads, model.cfg))
     patch_prompts(model, prompts)  # bad prompts are refused before anything runs
-    return tuple(sorted(every - set(heads)))
+    every = product(range(model.cfg.n_layers), range(model.cfg.n_heads))
+    return tuple(head for head in every if head not in inside)

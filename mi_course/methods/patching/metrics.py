@@ -20,6 +20,7 @@ from transformer_lens.model_bridge import TransformerBridge
 
 from mi_course.methods.lens.reading import unembed
 from mi_course.methods.patching.prompts import PatchPrompts
+from mi_course.metrics import kl_of_log_probs
 from mi_course.models.plain import PlainTransformer
 
 __all__ = ["METRICS", "PatchMetric", "Predictions", "Readout", "chosen_metric", "metric_values"]
@@ -135,8 +136,7 @@ def _probability(said: Predictions) -> Float[Tensor, " row"]:
 
 
 def _kl(said: Predictions) -> Float[Tensor, " row"]:
-    target = said.clean_log_probs
-    return (target.exp() * (target - said.logits.log_softmax(-1))).sum(-1)
+    return kl_of_log_probs(said.clean_log_probs, said.logits.log_softmax(-1))
 
 
 METRICS = {

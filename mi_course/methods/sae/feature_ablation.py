@@ -25,6 +25,7 @@ from mi_course.methods.lens.reading import final_point, unembed
 from mi_course.methods.sae.activity import fits
 from mi_course.methods.sae.dictionary import Dictionary
 from mi_course.methods.sae.latent_edits import known_latents, latent_vectors
+from mi_course.metrics import kl_of_log_probs
 from mi_course.results import LatentAblations
 
 __all__ = ["ablation_effects"]
@@ -210,7 +211,7 @@ class _Sums(NamedTuple):
         token = whole.number[runs[:, 0]][here]
         active = whole.acts[runs[:, 0]][here].gather(1, i[:, None])[:, 0] != 0
         before, follows = whole.log_probs[token], whole.follows[token]
-        kl = (before.exp() * (before - after)).sum(1)
+        kl = kl_of_log_probs(before, after)
         scored = active & (follows >= 0)
         rise = (before - after).gather(1, follows.clamp(min=0)[:, None])[:, 0]
         for total, values in (

@@ -20,6 +20,7 @@ from mi_course.methods.sae.activity import fits
 from mi_course.methods.sae.baselines import LinearDictionary
 from mi_course.methods.sae.dictionary import Dictionary
 from mi_course.methods.sae.latent_edits import latent_vectors
+from mi_course.metrics import kl_of_log_probs
 from mi_course.worlds.tasks import PromptPair
 
 __all__ = ["PairRuns", "SignedDirections", "last_log_probs", "pair_runs", "placed"]
@@ -111,8 +112,7 @@ class PairRuns:
         self, log_probs: Float[Tensor, "run d_vocab"], pair: Int[Tensor, " run"]
     ) -> Float[Tensor, " run"]:
         """Return KL(corrupted run || predictions) in nats."""
-        target = self.target[pair]
-        return (target.exp() * (target - log_probs)).sum(-1)
+        return kl_of_log_probs(self.target[pair], log_probs)
 
 
 @torch.no_grad()

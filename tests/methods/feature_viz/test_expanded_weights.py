@@ -15,6 +15,12 @@ def test_between_adjacent_layers_it_is_the_kernel(model, source, target):
     assert found.adjacent
 
 
+def test_kernels_are_found_where_gradients_are_switched_off(model):
+    with torch.no_grad():
+        found = expanded_kernels(model, "conv2", "conv4", [5])
+    assert torch.equal(found.values, expanded_kernels(model, "conv2", "conv4", [5]).values)
+
+
 def test_between_other_layers_kernels_are_multiplied_out(model):
     """The oracle: sums over every path by hand."""
     found = expanded_kernels(model, "conv2", "conv4", [5])

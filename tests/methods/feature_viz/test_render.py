@@ -66,6 +66,12 @@ def test_a_picture_does_not_depend_on_its_neighbours(model):
     assert in_chunks.names == all_of_them.names
 
 
+def test_a_picture_is_drawn_where_gradients_are_switched_off(model):
+    usual = render_channels(model, "conv2", [0], FEW)
+    with torch.no_grad():
+        assert torch.equal(render_channels(model, "conv2", [0], FEW).images, usual.images)
+
+
 def test_a_seed_decides_the_picture(model):
     one, again = (render_channels(model, "conv2", [0], FEW) for _ in range(2))
     assert torch.equal(one.images, again.images)

@@ -112,6 +112,12 @@ def test_the_same_seed_gives_the_same_translators(rotary, texts):
     assert not torch.equal(one.A, other.A)
 
 
+def test_translators_learn_where_gradients_are_switched_off(rotary, texts):
+    with torch.no_grad():
+        found = train_translators(rotary, texts, steps=5)
+    assert torch.equal(found.A, train_translators(rotary, texts, steps=5).A)
+
+
 def test_skipped_tokens_teach_nothing(rotary, texts):
     padded = torch.cat([texts, torch.zeros_like(texts)], dim=1)
     short = train_translators(rotary, texts, steps=3)

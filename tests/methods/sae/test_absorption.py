@@ -97,3 +97,5 @@ def test_bad_input_is_refused():
         feature_absorption(of(torch.eye(2)), data, scores, "first: s")
     with pytest.raises(ValueError, match="got 'first: t'"):
         feature_absorption(of(torch.eye(3)), data, scores, "first: t")
+    with pytest.raises(ValueError, match="at least one label, got none"):
+        most_absorbed(of(torch.eye(3)), data, scores, [])

@@ -35,7 +35,8 @@ from mi_course.worlds import tasks
 # %%
 MODEL = "town"  # or "openai-community/gpt2", or a directory with a checkpoint
 model = load(MODEL)
-HOOK = f"blocks.{model.cfg.n_layers // 2}.hook_resid_post"
+middle = model.cfg.n_layers // 2
+HOOK = f"blocks.{middle}.hook_resid_post"
 data = sae.labelled_activations(model, HOOK)
 
 
@@ -1062,7 +1063,6 @@ assert about(curves[0].kl[-1], 0.33, 0.1) and about(curves[1].kl[-1], 0.02, 0.03
 
 # %%
 stack, names = {}, {}
-middle = model.cfg.n_layers // 2
 for layer in range(max(0, middle - 2), middle):  # each layer more makes the tree far larger
     hook = f"blocks.{layer}.hook_resid_post"
     seen = sae.activations_at(model, data.texts.tokens, data.texts.counted, hook)

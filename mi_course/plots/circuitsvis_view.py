@@ -49,7 +49,7 @@ LOADED = re.compile('[^"]*'.join(map(re.escape, LOADER.split("%s"))))
 # CircuitsVis writes in grey: on white in dark themes too, where headings would become white.
 VIEW = """<style>div[data-mi-view] :is(h2, h3) { color: inherit }</style>
 <div data-mi-view="%(identity)s" style="margin: 12px 0; background: white; color: #222222">
-<em>Not drawn yet: the script comes with the first view of this notebook. Run that cell again.</em>
+<em>Not drawn yet: run the first view of this notebook, which brings the script, and this one.</em>
 </div>
 <p>%(summary)s</p>
 <script>

@@ -187,7 +187,7 @@ class UnitMatches:
         values = self.values()
         return (
             f"{self.layer}: the channels of {self.names[0]} correlate with their best matches in "
-            f"{self.names[1]} by {values.median():.2f} in the median, "
+            f"{self.names[1]} by {values.median():z.2f} in the median, "
             f"{int((values >= 0.5).sum())} of {len(values)} by 0.5 or more; "
             f"{int(self.mutual().sum())} pairs choose each other."
         )

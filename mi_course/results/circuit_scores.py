@@ -145,7 +145,7 @@ class FaithfulnessCurve:
         """Return one sentence: what is recovered at some sizes."""
         places = sorted({0, len(self.sizes) // 3, 2 * len(self.sizes) // 3, len(self.sizes) - 1})
         shares = self.recovered().tolist()
-        told = ", ".join(f"{shares[i]:.0%} with {self.sizes[i]} edges" for i in places)
+        told = ", ".join(f"{shares[i]:z.0%} with {self.sizes[i]} edges" for i in places)
         return f"{self.name}: recovered {told}."
 
 

@@ -55,7 +55,7 @@ class Pictures:
         return (
             f"{len(self)} optimised picture{'s' if len(self) > 1 else ''} of {size}x{size} pixels "
             f"for {ends}: after {len(self.losses)} steps {risen} excite their goal more than noise "
-            f"does, by {(self.values - self.start_values).mean():.2f} on average."
+            f"does, by {(self.values - self.start_values).mean():z.2f} on average."
         )
 
 

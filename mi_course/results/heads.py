@@ -60,9 +60,9 @@ class HeadScores:
 
     def summary(self) -> str:
         """Return one sentence: the best three heads and the mean."""
-        best = ", ".join(f"{head_name(layer, head)} {s:.2f}" for layer, head, s in self.top(3))
+        best = ", ".join(f"{head_name(layer, head)} {s:z.2f}" for layer, head, s in self.top(3))
         mean = self.values.mean().item()
-        return f"{self.name} ({self.unit}): highest {best}; mean of all heads {mean:.2f}."
+        return f"{self.name} ({self.unit}): highest {best}; mean of all heads {mean:z.2f}."
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,12 +113,12 @@ class HeadPairs:
     def summary(self) -> str:
         """Return one sentence: the strongest three pairs and what chance would give."""
         pairs = [
-            f"{head_name(a, b)} to {head_name(c, d)} {value:.2f}"
+            f"{head_name(a, b)} to {head_name(c, d)} {value:z.2f}"
             for a, b, c, d, value in self.top(3)
         ]
         if not pairs:
             return f"{self.name}: a model of one layer has no pair of heads that could compose."
-        chance = "" if self.baseline is None else f"; chance {self.baseline:.2f}"
+        chance = "" if self.baseline is None else f"; chance {self.baseline:z.2f}"
         return f"{self.name} ({self.unit}): strongest {', '.join(pairs)}{chance}."
 
 

@@ -227,5 +227,5 @@ class Attribution:
 
     def summary(self) -> str:
         """Return one sentence: the parts that add or take most."""
-        parts = ", ".join(f"{name} {value:+.2f}" for name, value in self.top())
-        return f"Logit difference {self.total.mean().item():.2f}, of which {parts}."
+        parts = ", ".join(f"{name} {value:+z.2f}" for name, value in self.top())
+        return f"Logit difference {self.total.mean().item():z.2f}, of which {parts}."

@@ -52,7 +52,7 @@ class LossByPosition:
             means = zip(self.conditions, self.values.mean(dim=1).tolist(), strict=True)
             return "Mean loss (nats): " + ", ".join(f"{name} {x:.2f}" for name, x in means) + "."
         falls = zip(self.conditions, self.drops().tolist(), strict=True)
-        told = ", ".join(f"{name} {x:.2f}" for name, x in falls)
+        told = ", ".join(f"{name} {x:z.2f}" for name, x in falls)
         return f"Loss on the first copy minus the second (nats): {told}."
 
 
@@ -101,7 +101,7 @@ class PhaseChange:
         """Return one sentence: where the model ends and where it jumps."""
         step, height = self.jump()
         return (
-            f"{self.model}: loss on a repeated copy ends {self.repeat_drop[-1]:.2f} nats lower, "
+            f"{self.model}: loss on a repeated copy ends {self.repeat_drop[-1]:z.2f} nats lower, "
             f"best prefix-matching score {self.best_heads()[-1]:.2f}; the steepest rise, "
-            f"{height:.2f} nats, ends at step {step}."
+            f"{height:z.2f} nats, ends at step {step}."
         )

@@ -101,8 +101,8 @@ class ContextAblation:
     def summary(self) -> str:
         """Return one sentence: each group's effect inside and outside, beside chance."""
         told = "; ".join(
-            f"{group}: {inside:+.4f} inside, {outside:+.4f} outside (random neurons "
-            f"{control:+.4f} inside)"
+            f"{group}: {inside:+z.4f} inside, {outside:+z.4f} outside (random neurons "
+            f"{control:+z.4f} inside)"
             for group, inside, outside, control in zip(
                 self.groups,
                 self.inside.tolist(),
@@ -113,7 +113,7 @@ class ContextAblation:
         )
         return (
             f"Loss added in nats when neurons are set to {self.mode}, {self.context} (loss "
-            f"{self.losses[0]:.2f} inside, {self.losses[1]:.2f} outside): {told}."
+            f"{self.losses[0]:z.2f} inside, {self.losses[1]:z.2f} outside): {told}."
         )
 
 
@@ -165,7 +165,7 @@ class LogitEffect:
         up, down = (", ".join(repr(t) for t, _ in side(5)) for side in (self.top, self.bottom))
         return (
             f"{neuron_name(self.neuron)} promotes {up} and suppresses {down}; excess kurtosis "
-            f"{self.kurtosis():.1f}, skew {self.skew():+.1f}."
+            f"{self.kurtosis():z.1f}, skew {self.skew():+z.1f}."
         )
 
 
@@ -192,6 +192,6 @@ class Fingerprint:
 
     def summary(self) -> str:
         """Return one sentence: the mean product by layer."""
-        means = ", ".join(f"{value:.2f}" for value in self.products.mean(1).tolist())
+        means = ", ".join(f"{value:z.2f}" for value in self.products.mean(1).tolist())
         shares = ", ".join(f"{s:.0%}" for s in (self.biases < 0).float().mean(1).tolist())
         return f"Mean |w_in| b_in by layer: {means}; biases below 0: {shares}."

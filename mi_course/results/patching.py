@@ -113,14 +113,14 @@ class PatchGrid:
         flat = [t.flatten().tolist() for t in (self.values, self.low, self.high)]
         ends = dict(zip(self.names, zip(*flat, strict=True), strict=True))
         told = ", ".join(
-            "{} {:.2f} ({:.2f} to {:.2f})".format(name.strip(), *ends[name])
+            "{} {:z.2f} ({:z.2f} to {:z.2f})".format(name.strip(), *ends[name])
             for name, _ in self.top(3)
         )
         way = self.method[0].upper() + self.method[1:]
         return (
             f"{way} of {self.site} by {' and '.join(self.axes)}, {self.direction}, "
             f"{measured(self.metric, self.unit)} over {len(self.clean)} prompts; "
-            f"without effect {self.base:.2f}: furthest {told}."
+            f"without effect {self.base:z.2f}: furthest {told}."
         )
 
 
@@ -190,9 +190,9 @@ class PatchScatter:
         name, approximate, true = self.worst()[0]
         return (
             f"Approximate against true effects of {self.site} ({self.unit}), {len(self.names)} "
-            f"cells: correlation {self.correlation():.2f}, signs agree in "
-            f"{self.sign_agreement():.0%}, slope {self.slope():.2f}; furthest off {name.strip()}, "
-            f"{approximate:.2f} for {true:.2f}."
+            f"cells: correlation {self.correlation():z.2f}, signs agree in "
+            f"{self.sign_agreement():z.0%}, slope {self.slope():z.2f}; furthest off {name.strip()}, "
+            f"{approximate:z.2f} for {true:z.2f}."
         )
 
 
@@ -288,10 +288,10 @@ class AblationEffects:
     def summary(self) -> str:
         """Return one sentence: the clean metric and the largest three changes."""
         order = self.change().abs().argsort(descending=True, stable=True)[:3].tolist()
-        told = ", ".join(f"{_set_name(self.sets[i])} {self.values[i]:.2f}" for i in order)
+        told = ", ".join(f"{_set_name(self.sets[i])} {self.values[i]:z.2f}" for i in order)
         return (
             f"{measured(self.metric, self.unit)} after {self.mode} ablation, "
-            f"{self.clean.mean():.2f} without: furthest {told}."
+            f"{self.clean.mean():z.2f} without: furthest {told}."
         )
 
 

@@ -172,8 +172,8 @@ class Selectivity:
         best = int(by_layer.argmax())
         return (
             f"Task accuracy {self.task.mean():.2f}, control {self.control.mean():.2f}: selectivity "
-            f"{self.values.mean():.2f}, highest in layer {self.layers[best]} "
-            f"({by_layer[best]:.2f})."
+            f"{self.values.mean():z.2f}, highest in layer {self.layers[best]} "
+            f"({by_layer[best]:z.2f})."
         )
 
 
@@ -216,4 +216,4 @@ class LayersByTraining:
             return told + "."
         rise = self.values.max(dim=1).values.diff()
         at = int(rise.argmax())
-        return f"{told}; it rises most ({rise[at]:+.2f}) before step {int(self.steps[at + 1])}."
+        return f"{told}; it rises most ({rise[at]:+z.2f}) before step {int(self.steps[at + 1])}."

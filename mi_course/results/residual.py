@@ -86,5 +86,5 @@ class PartEffects:
 
     def summary(self) -> str:
         """Return one sentence with the effect of every part, the largest first."""
-        told = ", ".join(f"{part} {effect:.2f}" for part, effect in self.ranked())
+        told = ", ".join(f"{part} {effect:z.2f}" for part, effect in self.ranked())
         return f"Loss added (nats) when a part is {self.edit}: {told}."

@@ -65,7 +65,7 @@ class SpliceLosses:
             f"With the reconstruction spliced in at {self.hook or 'the hook'} the perplexity goes "
             f"from {before:.2f} to {after:.2f} (loss {self.clean:.3f} to {self.spliced:.3f} nats; "
             f"{self.averaged:.3f} with the mean, {self.zeroed:.3f} with zero), KL {self.kl:.3f} "
-            f"nats, loss recovered {self.recovered:.1%}."
+            f"nats, loss recovered {self.recovered:z.1%}."
         )
 
 
@@ -143,13 +143,13 @@ class Interpretability:
         """Return one sentence: the mean score, and the features explained best."""
         order = self.top_and_random.argsort(descending=True, stable=True)[:4].tolist()
         told = "; ".join(
-            f"#{self.latents[i]} {self.top_and_random[i]:.2f} ({self.explanations[i][:60]})"
+            f"#{self.latents[i]} {self.top_and_random[i]:z.2f} ({self.explanations[i][:60]})"
             for i in order
         )
         return (
             f"{self.name or 'The dictionary'}: explanations of {len(self.latents)} features "
-            f"predict activations with a mean correlation of {self.top_and_random.mean():.2f} on "
-            f"top and random fragments, {self.random.mean():.2f} on random ones; best {told}."
+            f"predict activations with a mean correlation of {self.top_and_random.mean():z.2f} on "
+            f"top and random fragments, {self.random.mean():z.2f} on random ones; best {told}."
         )
 
 

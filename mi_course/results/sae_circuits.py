@@ -126,7 +126,7 @@ class FeatureCauses:
     def summary(self) -> str:
         """Return one sentence: the strongest causes."""
         told = ", ".join(
-            f"{cause.hook} {cause.latent} ({self.share(cause):.0%}, cosine {cause.cosine:.2f})"
+            f"{cause.hook} {cause.latent} ({self.share(cause):z.0%}, cosine {cause.cosine:z.2f})"
             for cause in self.causes[:4]
         )
         return (

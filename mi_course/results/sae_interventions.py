@@ -80,7 +80,7 @@ class LatentAblations:
         chosen = self.latents[0] if latent is None else latent
         at = self.place(chosen)
         chance = self.random_kl[at].mean() if self.random_kl.numel() else float("nan")
-        lost = ", ".join(f"{token!r} {value:+.2f}" for token, value in self.losers(chosen, 4))
+        lost = ", ".join(f"{token!r} {value:+z.2f}" for token, value in self.losers(chosen, 4))
         return (
             f"Without feature {chosen} of {self.dictionary} the logits of {lost} fall most, over "
             f"{int(self.n_active[at])} tokens. KL is {self.kl[at]:.3f} nats there and "

@@ -129,12 +129,12 @@ class MomentCorrelations:
         """Return one sentence: both correlations, of values and of ranks."""
         return (
             f"Over {len(self.score)} features of {', '.join(self.names)} the score of an "
-            f"explanation correlates {self.with_skew:.2f} with the activation's skew and "
-            f"{self.with_kurtosis:.2f} with its kurtosis (ranks: {self.ranks_with_skew:.2f} and "
-            f"{self.ranks_with_kurtosis:.2f})."
+            f"explanation correlates {self.with_skew:z.2f} with the activation's skew and "
+            f"{self.with_kurtosis:z.2f} with its kurtosis (ranks: {self.ranks_with_skew:z.2f} and "
+            f"{self.ranks_with_kurtosis:z.2f})."
         )
 
 
 def _interval(values: list[float]) -> str:
     mean, low, high = values
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{mean:z.2f} [{low:z.2f}, {high:z.2f}]"

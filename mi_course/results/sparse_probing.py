@@ -63,7 +63,7 @@ class SparseProbe:
     def summary(self) -> str:
         """Return one sentence: the neurons with their weights."""
         pairs = zip(self.neurons.tolist(), self.weight.tolist(), strict=True)
-        told = ", ".join(f"{neuron} ({weight:+.2f})" for neuron, weight in pairs)
+        told = ", ".join(f"{neuron} ({weight:+z.2f})" for neuron, weight in pairs)
         return f"Probe on {len(self.neurons)} neurons, with weights: {told}."
 
 

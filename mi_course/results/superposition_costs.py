@@ -57,7 +57,7 @@ class AdversarialCurve:
             f"{self.n_features} features in {self.d_hidden} dimensions, changes of length "
             f"{self.epsilon:g}: vulnerability is between {ends}; a random change does at most "
             f"{self.random_change.max():.2f}; the correlation of vulnerability and features per "
-            f"dimension is {self.correlation():.2f}."
+            f"dimension is {self.correlation():z.2f}."
         )
 
 

@@ -46,7 +46,7 @@ class PairedFeatures:
     def summary(self) -> str:
         """Return one sentence: partners' cosines at each density."""
         each = "; ".join(
-            f"density {p:.2g}: {self.arrangement(i)} (mean cosine {self.within[i].mean():.2f})"
+            f"density {p:.2g}: {self.arrangement(i)} (mean cosine {self.within[i].mean():z.2f})"
             for i, p in enumerate(self.geometry.density.tolist())
         )
         return f"Partners that are {self.pairing}. {each}."

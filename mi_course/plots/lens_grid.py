@@ -15,7 +15,7 @@ __all__ = ["GRID_COLOURS", "MAX_COLUMNS", "plot_lens_grid"]
 
 # A word is cut at this length, and not written at all in more columns than this.
 LETTERS, MAX_COLUMNS = 9, 40
-CELL_WIDTH, CELL_HEIGHT = 68, 34
+CELL_WIDTH, CELL_HEIGHT = 58, 34
 HALO = {"color": "white", "width": 4}  # black dashes are lost on the darkest cells
 
 
@@ -73,7 +73,7 @@ def plot_lens_grid(grid: LensGrid, colour: str = "logit", *, title: str | None =
         figure,
         title=title or _grid_claim(grid),
         summary=grid.summary(),
-        width=max(480, 280 + width * len(columns)),
+        width=max(480, 250 + width * len(columns)),
         height=max(240, 140 + CELL_HEIGHT * (len(rows) + 1)),
     )
 
@@ -97,7 +97,7 @@ def _cells(grid: LensGrid, colour: str) -> go.Heatmap:
         colorbar=bar | (_rank_ticks() if ranks else {}),
         text=[[_short(cell[0]) for cell in row] for row in grid.words] if written else None,
         texttemplate="%{text}" if written else None,
-        textfont={"size": 12},
+        textfont={"size": 11},
         customdata=_hover(grid),
         hovertemplate="%{customdata}<extra></extra>",
         xgap=1,

@@ -7,7 +7,6 @@ from plotly.subplots import make_subplots
 
 from mi_course.plots.patching import (
     CELL_HEIGHT,
-    CELL_WIDTH,
     MAX_TICKS,
     heat_of,
     label_axes,
@@ -19,6 +18,8 @@ from mi_course.plots.style import COLOURS, GREY, frame, visible
 from mi_course.results import PatchedPrompt, PatchGrid
 
 __all__ = ["plot_patch_comparison", "plot_patched_prompt"]
+
+NARROW = 34  # pixels of a column: two figures must fit beside each other on a page
 
 
 def plot_patch_comparison(grids: Mapping[str, PatchGrid], *, title: str | None = None) -> go.Figure:
@@ -49,7 +50,7 @@ def plot_patch_comparison(grids: Mapping[str, PatchGrid], *, title: str | None =
     figure.update_yaxes(title="layer", row=1, col=1)
     figure.update_annotations(font={"size": 12})
     told = ", ".join(f"{shown_name(grid.top()[0][0])} by {name}" for name, grid in grids.items())
-    wide = max(180, 28 * min(len(first.labels[-1]), MAX_TICKS))
+    wide = max(180, NARROW * min(len(first.labels[-1]), MAX_TICKS))
     framed = frame(
         figure,
         title=title or f"Strongest: {told}",
@@ -71,7 +72,7 @@ def plot_patched_prompt(
         shown: the run of that cell.
         title: the claim; by default what the model says.
     """
-    figure = make_subplots(1, 2, column_widths=[0.68, 0.32], horizontal_spacing=0.16)
+    figure = make_subplots(1, 2, column_widths=[0.7, 0.3], horizontal_spacing=0.14)
     figure.add_trace(heat_of(grid, showscale=False), row=1, col=1)
     label_axes(figure, grid, row=1, col=1)
     row, column = chosen
@@ -88,7 +89,7 @@ def plot_patched_prompt(
         or f"{grid.site} of {name} at {place}: the model says {visible(shown.says[0])}, "
         f"{shown.probs[0]:.2f} (before {shown.before[0]:.2f})",
         summary=shown.summary(),
-        width=max(640, 380 + CELL_WIDTH * min(len(grid.labels[-1]), MAX_TICKS)),
+        width=max(640, 360 + NARROW * min(len(grid.labels[-1]), MAX_TICKS)),
         height=max(260, 140 + CELL_HEIGHT * len(row_labels(grid))),
     )
 

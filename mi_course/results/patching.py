@@ -191,7 +191,7 @@ class PatchScatter:
         return (
             f"Approximate against true effects of {self.site} ({self.unit}), {len(self.names)} "
             f"cells: correlation {self.correlation():z.2f}, signs agree in "
-            f"{self.sign_agreement():z.0%}, slope {self.slope():z.2f}; furthest off {name.strip()}, "
+            f"{self.sign_agreement():.0%}, slope {self.slope():z.2f}; furthest off {name.strip()}, "
             f"{approximate:z.2f} for {true:z.2f}."
         )
 

@@ -72,6 +72,12 @@ def test_the_size_needed_is_the_one_from_which_on_all_larger_ones_suffice(curve)
     )
 
 
+def test_a_hair_below_nothing_is_told_as_nothing():
+    loss = torch.tensor([4.001, 1.0])
+    curve = FaithfulnessCurve(loss, (1, 9), whole=1.0, empty=4.0, name="EAP", unit="nats")
+    assert curve.summary() == "EAP: recovered 0% with 1 edges, 100% with 9 edges."
+
+
 def test_a_task_that_ablation_does_not_touch_is_refused():
     with pytest.raises(ValueError, match="a task that ablating every edge changes"):
         FaithfulnessCurve(torch.ones(1), (0,), whole=1.0, empty=1.0, name="EAP", unit="nats")

@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, PROBABILITY, frame, ticks_of, visible
+from mi_course.plots.style import PROBABILITY, bar_look, frame, ticks_of, visible
 from mi_course.results import Attention
 
 __all__ = ["plot_attention", "plot_attention_from"]
@@ -74,7 +74,7 @@ def plot_attention_from(
             y=attention.patterns[i, query].tolist(),
             name=name,
             showlegend=True,
-            marker={"color": COLOURS[i % len(COLOURS)]},
+            marker=bar_look(i),
             hovertemplate=f"{name} looks at %{{customdata}}: %{{y:.2f}}<extra></extra>",
             customdata=labels,
         )

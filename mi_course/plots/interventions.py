@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, add_draws, frame, zero_line
+from mi_course.plots.style import COLOURS, GREY, MARKERS, add_draws, bar_look, frame, zero_line
 from mi_course.results import ChoiceEffects, SteeringEffects, TriggerAlarms
 
 __all__ = ["plot_choice_effects", "plot_steering_effects", "plot_trigger_alarms"]
@@ -30,7 +30,7 @@ def plot_choice_effects(
             y=effect.log_odds.mean(dim=1).tolist(),
             name=prompts,
             showlegend=True,
-            marker={"color": COLOURS[i]},
+            marker=bar_look(i),
         )
     zero_line(figure)
     figure.update_yaxes(title=f"{first.yes} against {first.no} (log odds, nats)")

@@ -9,6 +9,7 @@ from mi_course.plots.style import (
     GREY,
     MARKERS,
     add_draws,
+    bar_look,
     frame,
     ticks_of,
     visible,
@@ -94,7 +95,7 @@ def plot_activation_histogram(
             name=label,
             showlegend=True,
             opacity=0.6,
-            marker={"color": COLOURS[i]},
+            marker=bar_look(i),
             bingroup=1,
         )
     figure.update_layout(barmode="overlay")
@@ -118,9 +119,7 @@ def plot_context_ablation(found: ContextAblation, *, title: str | None = None) -
     groups = list(found.groups)
     figure = go.Figure()
     for i, (name, values) in enumerate({"inside": found.inside, "outside": found.outside}.items()):
-        figure.add_bar(
-            x=groups, y=values.tolist(), name=name, showlegend=True, marker={"color": COLOURS[i]}
-        )
+        figure.add_bar(x=groups, y=values.tolist(), name=name, showlegend=True, marker=bar_look(i))
     mark = {"mode": "markers", "marker": {"color": "#777777", "size": 8, "symbol": MARKERS[4]}}
     draws = found.random_inside.T.tolist()
     add_draws(figure, groups, draws, name="random neurons, inside", look=mark)

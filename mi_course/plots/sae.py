@@ -2,7 +2,7 @@
 
 import plotly.graph_objects as go
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, TRUTH, frame
+from mi_course.plots.style import COLOURS, GREY, MARKERS, TRUTH, bar_look, frame
 from mi_course.results import (
     Interpretability,
     LabelScores,
@@ -239,7 +239,7 @@ def plot_sae_scores(*scores: SAEScores, title: str | None = None) -> go.Figure:
             orientation="h",
             name=each.name,
             showlegend=True,
-            marker={"color": COLOURS[i % len(COLOURS)]},
+            marker=bar_look(i),
         )
     figure.update_xaxes(title="fraction", range=[0, 1.02])
     figure.update_yaxes(autorange="reversed")

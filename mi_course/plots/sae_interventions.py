@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, GREY, MARKERS, frame, ticks_of, visible
+from mi_course.plots.style import COLOURS, GREY, MARKERS, bar_look, frame, ticks_of, visible
 from mi_course.results import LatentAblations, LatentSteering
 
 __all__ = ["plot_ablation_size", "plot_latent_ablation", "plot_latent_steering"]
@@ -59,15 +59,14 @@ def plot_ablation_size(found: LatentAblations, *, title: str | None = None) -> g
         (found.kl, found.kl_elsewhere),
         (found.projected_kl, found.projected_kl_elsewhere),
     )
+    places = "where it is active", "at other tokens"
     for col, way in enumerate(ways, start=1):
-        for values, name, colour in zip(
-            way, ("where it is active", "at other tokens"), COLOURS, strict=False
-        ):
+        for i, (name, values) in enumerate(zip(places, way, strict=True)):
             figure.add_bar(
                 x=names,
                 y=values.tolist(),
                 name=name,
-                marker={"color": colour},
+                marker=bar_look(i),
                 legendgroup=name,
                 showlegend=col == 1,
                 row=1,

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 
 from mi_course.plots.sae import LEFT
-from mi_course.plots.style import COLOURS, PROBABILITY, frame, in_cells
+from mi_course.plots.style import COLOURS, PROBABILITY, bar_look, frame, in_cells
 from mi_course.results import Absorption, Matching, Splitting, Stability
 
 __all__ = ["plot_absorption", "plot_matching", "plot_splitting", "plot_stability"]
@@ -29,7 +29,7 @@ def plot_matching(matching: Matching, *, title: str | None = None) -> go.Figure:
             xbins=BINS,
             name=name,
             showlegend=True,
-            marker={"color": COLOURS[i]},
+            marker=bar_look(i),
         )
     figure.update_layout(barmode="stack")
     figure.update_xaxes(title=f"cosine with the nearest feature of {matching.names[1]}")
@@ -133,7 +133,7 @@ def plot_absorption(found: Absorption, *, title: str | None = None) -> go.Figure
             orientation="h",
             name=name,
             showlegend=True,
-            marker={"color": COLOURS[i]},
+            marker=bar_look(i),
         )
     figure.update_xaxes(title="share of the label's tokens on which it is active")
     figure.update_xaxes(range=[0, 1])

@@ -20,6 +20,7 @@ __all__ = [
     "SIGNED",
     "TRUTH",
     "add_draws",
+    "bar_look",
     "curve_look",
     "frame",
     "in_cells",
@@ -30,6 +31,7 @@ __all__ = [
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#704A00", "#2996FF", "#555555")
 GREY = "#8C8C8C"  # what lies behind: other draws, other tokens, a line to compare with
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
+STRIPES = ("", "/", ".", "x", "-", "+", "|")
 MARKERS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star")
 # ColorBrewer's red-blue and blues without their darkest steps, so that black words stay readable.
 # Red is below zero and blue above: plots centre the first on zero.
@@ -122,6 +124,17 @@ def in_cells(values: Sequence[Sequence[float | None]], size: int = 11) -> dict[s
 def ticks_of(labels: Sequence[str]) -> dict[str, Any]:
     """Return ticks at 0, 1, 2, ...; a categorical axis would merge tokens written alike."""
     return {"tickmode": "array", "tickvals": list(range(len(labels))), "ticktext": list(labels)}
+
+
+def bar_look(number: int) -> dict[str, Any]:
+    """Return the marker of bars that stand beside others: a colour and stripes of their own.
+
+    Args:
+        number: of the kind of bar in its figure, from 0.
+    """
+    at = number % len(COLOURS)
+    stripes = {"shape": STRIPES[at], "fillmode": "overlay", "fgcolor": "white", "size": 6}
+    return {"color": COLOURS[at], "pattern": stripes}
 
 
 def curve_look(number: int, size: int = 9) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mi_course.plots.style import COLOURS, TRUTH, curve_look, frame
+from mi_course.plots.style import TRUTH, bar_look, curve_look, frame
 from mi_course.results.superposition_costs import (
     AdversarialCurve,
     BinaryComparison,
@@ -83,7 +83,7 @@ def plot_interference_kinds(
             y=values,
             name=name,
             showlegend=True,
-            marker={"color": COLOURS[i % len(COLOURS)]},
+            marker=bar_look(i),
             text=[f"{value:.3f}" for value in values],
             textposition="outside",
         )

@@ -16,6 +16,7 @@ from mi_course.plots.style import (
     SIGNED,
     TEMPLATE,
     TRUTH,
+    bar_look,
     curve_look,
 )
 
@@ -81,3 +82,8 @@ def test_no_two_curves_of_a_figure_differ_by_colour_alone():
     looks = [curve_look(i) for i in range(len(COLOURS))]
     marks = {(look["line"]["dash"], look["marker"]["symbol"]) for look in looks}
     assert len(marks) == len(COLOURS) == len(DASHES) == len(MARKERS)
+
+
+def test_no_two_bars_of_a_figure_differ_by_colour_alone():
+    looks = [bar_look(i) for i in range(len(COLOURS))]
+    assert len({look["pattern"]["shape"] for look in looks}) == len(COLOURS)

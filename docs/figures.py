@@ -21,7 +21,7 @@ PLOTLY = "application/vnd.plotly.v1+json"
 PICTURES = {
     "channel.jpg": ("01_feature_visualization.ipynb", "conv5:", 1200),
     "phase_change.png": ("06_induction_heads.ipynb", "Loss drop on a repeated copy", 1600),
-    "logit_lens.png": ("02_logit_lens.ipynb", "Logit lens: of 10 best tokens", 1440),
+    "logit_lens.png": ("02_logit_lens.ipynb", "Logit lens: of 10 best tokens", 1240),
     "pentagon.png": ("04_superposition.ipynb", "5 features in 2 dimensions", 1200),
     "circuit.png": ("08_acdc.ipynb", "18 edges are kept", 1000),
 }

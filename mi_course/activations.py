@@ -5,7 +5,7 @@ copies what flows through it; editing replaces it and lets the rest of the netwo
 bridge, tokens `[batch pos]` and hook names; out come activations, or the logits after the edit.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from fnmatch import filter as matching
@@ -99,8 +99,7 @@ def edit(
     hooks = _hooks(model, edits, reached)
     with model.hooks(fwd_hooks=hooks):
         logits = _joined([model(rows) for rows in _batches(model, tokens, batch_size)])
-    if missing := [name for name in edits if name not in reached]:
-        raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
+    _check_reached(edits, reached)
     return logits
 
 
@@ -235,15 +234,15 @@ def _record_batch(
             raise _AllRecorded
 
     hooks = [*_hooks(model, edits, set()), *((name, partial(keep, name)) for name in wanted)]
-    with model.hooks(fwd_hooks=hooks):
-        try:
-            model(rows)
-        except _AllRecorded:
-            return seen
-    missing = [name for name in wanted if name not in seen]
-    if missing:
-        raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
+    with suppress(_AllRecorded), model.hooks(fwd_hooks=hooks):
+        model(rows)
+    _check_reached(wanted, seen)
     return seen
+
+
+def _check_reached(names: Iterable[str], reached: Container[str]) -> None:
+    if missing := [name for name in names if name not in reached]:
+        raise ValueError(f"expected hooks that this model's forward pass reaches, got {missing}")
 
 
 def _joined(parts: list[Tensor]) -> Tensor:

@@ -50,16 +50,20 @@ def displayed(shown: Shown) -> NotebookNode:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory) -> Path:
-    """The first page of a book of two short chapters."""
+    """The first page of a book of three short chapters."""
     root = tmp_path_factory.mktemp("course")
     (root / "solutions").mkdir()
-    figure = frame(go.Figure(go.Scatter(y=[1, 3, 2])), title="It rises", summary="It rises.")
+    figure, wide = (
+        frame(go.Figure(go.Scatter(y=[1, 3, 2])), title="It rises", summary="", width=width)
+        for width in (640, 900)
+    )
     heads = Attention(torch.eye(3).unsqueeze(0), ("<s>", " a", "</script>"), ("L0H0",))
     view = attention_view(heads)
     saved = new_output("display_data", {"text/html": view.html(with_script=True)})
     chapters = {
         "00_figure": chapter("00 · Figure", r"$x^2$ and $$\sum_i x_i$$", displayed(Shown(figure))),
         "01_view": chapter("01 · View", "Hover.", saved),
+        "02_wide": chapter("02 · Wide", "Look.", displayed(Shown(wide))),
     }
     for name, notebook in chapters.items():
         nbformat.write(notebook, root / "solutions" / f"{name}.ipynb")
@@ -119,6 +123,19 @@ def test_a_small_book_is_read_from_disk_without_a_network(small, reader):
     assert counted(reader) == {"figures": 0, "views": 1, "formulas": 0}
     assert reader.get_by_text("L0H0 Zoomed").is_visible()
     assert reader.get_by_text("From the last token").is_visible()
+    assert_nothing_went_wrong(reader)
+
+
+def test_a_wide_figure_has_room_and_the_chapters_wait_behind_a_button(small, reader):
+    chapters = reader.get_by_role("navigation").get_by_role("link", name="01 · View")
+    reader.goto((small.parent / "00_figure.html").as_uri())
+    assert chapters.is_visible()
+    reader.goto((small.parent / "02_wide.html").as_uri())
+    counted(reader)
+    assert reader.locator(".mi-figure").evaluate("place => place.scrollWidth <= place.clientWidth")
+    assert not chapters.is_visible()
+    reader.locator(".primary-toggle:visible").click()
+    chapters.wait_for()
     assert_nothing_went_wrong(reader)
 
 

@@ -118,7 +118,7 @@ class HeadPairs:
         ]
         if not pairs:
             return f"{self.name}: a model of one layer has no pair of heads that could compose."
-        chance = "" if self.baseline is None else f"; chance {self.baseline:z.2f}"
+        chance = "" if self.baseline is None else f"; chance {self.baseline:.2f}"
         return f"{self.name} ({self.unit}): strongest {', '.join(pairs)}{chance}."
 
 

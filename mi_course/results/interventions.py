@@ -90,7 +90,7 @@ class ChoiceEffects:
         """Return one sentence: how often the model chooses `yes` under each change."""
         means = self.log_odds.mean(1).tolist()
         told = ", ".join(
-            f"{change} {share:z.0%} ({mean:+z.2f} nats)"
+            f"{change} {share:.0%} ({mean:+z.2f} nats)"
             for change, share, mean in zip(self.changes, self.share().tolist(), means, strict=True)
         )
         return (
@@ -140,6 +140,6 @@ class SteeringEffects:
         largest = self.random_slopes().abs().max().item() if len(self.random) else 0.0
         return (
             f"Steering after layer {self.layer} from {low:g} to {high:g}: log odds of {self.yes} "
-            f"over {self.no} change by {self.slope():+z.2f} nats; by at most {largest:z.2f} in "
+            f"over {self.no} change by {self.slope():+z.2f} nats; by at most {largest:.2f} in "
             f"{len(self.random)} random directions of the same length."
         )

@@ -192,8 +192,9 @@ class CircuitTest:
         name, most = self.worst()
         return (
             f"{self.what.capitalize()} over {len(self.names)} sets of heads taken from both: with "
-            f"{self.names[0]} taken, circuit {self.circuit[0]:z.2f} and model {self.model[0]:.2f}; "
-            f"mean difference {self.gap().mean():z.2f} logits, largest {most:z.2f} ({name})."
+            f"{self.names[0]} taken, circuit {self.circuit[0]:z.2f} and model "
+            f"{self.model[0]:z.2f}; mean difference {self.gap().mean():z.2f} logits, largest "
+            f"{most:z.2f} ({name})."
         )
 
 

@@ -113,7 +113,7 @@ class ContextAblation:
         )
         return (
             f"Loss added in nats when neurons are set to {self.mode}, {self.context} (loss "
-            f"{self.losses[0]:z.2f} inside, {self.losses[1]:z.2f} outside): {told}."
+            f"{self.losses[0]:.2f} inside, {self.losses[1]:.2f} outside): {told}."
         )
 
 

@@ -53,9 +53,9 @@ def small(tmp_path_factory) -> Path:
     """The first page of a book of three short chapters."""
     root = tmp_path_factory.mktemp("course")
     (root / "solutions").mkdir()
+    words = {"title": "It rises", "summary": "It rises."}
     figure, wide = (
-        frame(go.Figure(go.Scatter(y=[1, 3, 2])), title="It rises", summary="", width=width)
-        for width in (640, 900)
+        frame(go.Figure(go.Scatter(y=[1, 3, 2])), width=width, **words) for width in (640, 900)
     )
     heads = Attention(torch.eye(3).unsqueeze(0), ("<s>", " a", "</script>"), ("L0H0",))
     view = attention_view(heads)

@@ -160,7 +160,10 @@ def test_what_is_no_text_with_targets_is_refused(rotary, tokens):
         (lambda: logit_lens(rotary, one, targets=one[:, :3]), r"each token \(1, 9\), got \(1, 3\)"),
         (lambda: logit_lens(rotary, one, targets=one + 50), "token ids below 50"),
         (lambda: answer_trajectories(rotary, tokens, tokens[:2, 0]), r"each prompt \(3\), got 2"),
-        (lambda: answer_trajectories(rotary, tokens, tokens[:, 0] + 50), "answers"),
+        (
+            lambda: answer_trajectories(rotary, tokens, tokens[:, 0] + 50),
+            "ids of the answers from 0",
+        ),
         (lambda: text_trajectories(rotary, tokens[:, :1]), "two tokens or more"),
         (lambda: text_trajectories(rotary, tokens * 0, skip=0), "try another `skip`"),
     ):

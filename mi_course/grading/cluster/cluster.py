@@ -11,8 +11,8 @@ import importlib.metadata
 import platform
 import secrets
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ class Cluster:
             ValueError: no scheduler, no worker, or one with another version of the course.
         """
         with _connected(self.address) as client:
-            found = client.run(self.tier, on_error="return")
+            found = _asked(client, self.address, self.tier)
         for worker, tier in found.items():
             if isinstance(tier, BaseException):
                 raise SandboxError(f"worker {worker}: {tier}")
@@ -87,12 +87,13 @@ def graded(
             f"mi-course-{secrets.token_hex(8)}", cluster, limits, secret,
             chapter=paper.chapter, cells=paper.setup.cells, digest=paper.digest,
         )  # fmt: skip
-        client.register_plugin(desk)
+        _register(client, desk)
         try:
             yield from _Run(client, desk.name, todo).results()
         finally:
             if client.status == "running":
-                client.unregister_worker_plugin(desk.name)
+                with suppress(OSError):  # a worker that died; the others have been told
+                    client.unregister_worker_plugin(desk.name)
 
 
 class _Run:
@@ -215,28 +216,47 @@ def _connected(address: str) -> Iterator[Any]:
             f"expected a dask scheduler at {address}, got none, try its tcp://host:8786"
         ) from error
     with client:
-        _wait_for_workers(client, address)
-        _refuse_other_versions(client)
+        _refuse_other_versions(client, address)
         yield client
 
 
-def _wait_for_workers(client: Any, address: str) -> None:
-    try:
-        client.wait_for_workers(1, timeout=LONELY_SECONDS)
-    except TimeoutError as error:
-        raise ValueError(
-            f"expected workers of {address}, got none in {LONELY_SECONDS:.0f} s, try to start "
-            f"some: dask worker {address}"
-        ) from error
+def _asked(client: Any, address: str, question: Callable[..., Any], *words: Any) -> dict[str, Any]:
+    """Each worker's answer, or its error, once there are any.
+
+    The scheduler lists a worker that has died for a moment longer: that one is left out.
+    """
+    deadline = time.monotonic() + LONELY_SECONDS
+    while time.monotonic() < deadline:
+        found = client.run(question, *words, on_error="return")
+        if found := {each: it for each, it in found.items() if not isinstance(it, OSError)}:
+            return found
+        time.sleep(LOOK_SECONDS)
+    raise ValueError(
+        f"expected workers of {address}, got none in {LONELY_SECONDS:.0f} s, try to start some: "
+        f"dask worker {address}"
+    )
 
 
-def _refuse_other_versions(client: Any) -> None:
+def _register(client: Any, desk: Any) -> None:
+    """A desk for each worker, tried again while one that has died is still listed."""
+    deadline = time.monotonic() + LONELY_SECONDS
+    while True:
+        try:
+            client.register_plugin(desk)
+            return
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(LOOK_SECONDS)
+
+
+def _refuse_other_versions(client: Any, address: str) -> None:
     """Stop where a worker would grade with other code than ours."""
     for package in PACKAGES:
         # A function of Python's own, so that a worker without our package can answer.
-        found = client.run(importlib.metadata.version, package, on_error="return")
+        found = _asked(client, address, importlib.metadata.version, package)
         _refuse_others(package, importlib.metadata.version(package), found)
-    found = client.run(platform.python_version, on_error="return")
+    found = _asked(client, address, platform.python_version)
     _refuse_others("python", platform.python_version(), found)
 
 

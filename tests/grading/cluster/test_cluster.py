@@ -90,10 +90,13 @@ def nannies(scheduler):
     started = [start_worker(scheduler, f"nanny-{n}", "--nanny") for n in range(2)]
     yield
     for process in started:
-        both = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-        for each in both:
+        nanny = psutil.Process(process.pid)
+        nanny.suspend()  # it would start what is killed again
+        family = [*nanny.children(recursive=True), nanny]
+        for each in family:
             each.kill()
         process.wait()
+        psutil.wait_procs(family)
 
 
 @pytest.fixture(scope="module")
@@ -189,6 +192,19 @@ def test_without_workers_there_is_a_word_and_no_endless_wait(room, scheduler, mo
     monkeypatch.setattr(cluster, "LONELY_SECONDS", 0.5)
     with pytest.raises(ValueError, match=r"expected workers of .* try to start some: dask worker"):
         run(room, "lonely", cluster=address(scheduler))
+
+
+def test_a_worker_that_has_just_died_is_left_out(scheduler, workers):
+    where = address(scheduler)
+    desk = Desk("desk", Cluster(where), Limits(), b"", chapter="99", cells=(), digest="")
+    with Client(where, set_as_default=False) as client:
+        client.wait_for_workers(2)
+        workers[0].kill()
+        answers = cluster._asked(client, where, os.getpid)
+        assert list(answers.values()) == [workers[1].pid]
+        workers[1].kill()
+        cluster._register(client, desk)
+        client.unregister_worker_plugin(desk.name)
 
 
 def test_without_a_scheduler_the_address_is_named(monkeypatch):

@@ -1,12 +1,14 @@
 """Tell whether two runs of a notebook cell said the same.
 
 Numbers agree within a tolerance, plotly figures by structure (plotly 6 stores arrays as base64:
-they are decoded first), and what differs in every run is left out: progress bars and warnings on
-stderr, views of live widgets, memory addresses, ids inside HTML, pixels of images.
+they are decoded first), compressed scripts by what they hold (Pythons and zlibs pack differently),
+and what differs in every run is left out: progress bars and warnings on stderr, views of live
+widgets, memory addresses, ids inside HTML, pixels of images.
 In go the outputs of two runs; out come the differences in words.
 """
 
 import base64
+import gzip
 import math
 import re
 from collections.abc import Iterator
@@ -25,6 +27,7 @@ NUMBER = re.compile(r"[-+]?(?:\d+\.\d*|\.\d+|\d+)(?:[eE][-+]?\d+)?|\bnan\b|[-+]?
 ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,}\b")
 # uuids, and hexadecimal ids of eight or more with at least one letter and one digit
 HTML_ID = re.compile(r"(?=[0-9a-f-]*\d)(?=[0-9a-f-]*[a-f])\b[0-9a-f]{8,}(?:-[0-9a-f]{4,})*\b")
+GZIP = re.compile(r"\bH4sI[A-Za-z0-9+/]{100,}={0,2}")  # in base64
 
 Output = dict[str, Any]
 
@@ -156,8 +159,12 @@ def _mime_difference(mime: str, saved: Any, new: Any, rtol: float | None) -> str
     if not isinstance(saved, str) or not isinstance(new, str):
         return figure_difference(saved, new, RTOL if rtol is None else rtol)
     if mime == "text/html" and saved != new:
-        saved, new = HTML_ID.sub("id", saved), HTML_ID.sub("id", new)
+        saved, new = (HTML_ID.sub("id", GZIP.sub(_unpacked, html)) for html in (saved, new))
     return text_difference(saved, new, rtol)
+
+
+def _unpacked(packed: re.Match[str]) -> str:
+    return gzip.decompress(base64.b64decode(packed[0])).decode()
 
 
 def _close(saved: str, new: str, rtol: float | None) -> bool:

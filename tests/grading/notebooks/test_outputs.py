@@ -1,5 +1,6 @@
 import base64
 import copy
+import gzip
 
 import numpy as np
 import pytest
@@ -129,6 +130,20 @@ def test_a_traceback_keeps_no_path():
     assert tidy([error])[0]["traceback"] == ["E: no"]
     assert differences([error], [{**error, "traceback": ["/other"]}]) == []
     assert differences([error], [{**error, "evalue": "yes"}]) != []
+
+
+def script_packed_at(level, content):
+    code = base64.b64encode(gzip.compress(content.encode(), level)).decode()  # with the time of day
+    return [shown(**{"text/html": f'<script>atob("{code}")</script>'})]
+
+
+def test_scripts_are_compared_by_what_they_hold_however_they_were_packed():
+    script = "".join(f"const part{i} = {i * i % 97};\n" for i in range(200))
+    saved = script_packed_at(9, script)
+    assert saved != script_packed_at(1, script)
+    assert differences(saved, script_packed_at(1, script)) == []
+    (found,) = differences(saved, script_packed_at(9, script.replace("part7", "other")))
+    assert "text/html: saved text" in found
 
 
 def test_ids_in_html_do_not_matter_and_words_do():

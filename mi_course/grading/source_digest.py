@@ -105,7 +105,7 @@ def _assignment(file: str, name: str) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _assignments(file: str) -> dict[str, str]:
-    lines = linecache.getlines(file)
+    lines = _lines(file)
     found = {}
     for node in _parsed("".join(lines)).body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
@@ -122,6 +122,11 @@ def _parsed(source: str) -> ast.Module:
         return ast.Module([], [])
 
 
+def _lines(file: str) -> list[str]:
+    """A file's lines; none for "<string>", the name of what `exec` runs and of any `python -c`."""
+    return [] if file == "<string>" else linecache.getlines(file)
+
+
 def _names(code: CodeType) -> Iterator[str]:
     yield from code.co_names
     for inner in _inner(code):
@@ -136,7 +141,7 @@ def _source(code: CodeType) -> str:
     """The lines that a function was compiled from, or the code itself where there are none."""
     spans = list(_spans(code))
     last = max((end for _, end, _, _ in spans), default=code.co_firstlineno)
-    lines = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 : last]
+    lines = _lines(code.co_filename)[code.co_firstlineno - 1 : last]
     if not lines:
         plain = [constant for constant in code.co_consts if isinstance(constant, PLAIN)]
         return f"{code.co_code.hex()} {plain} {code.co_names}"

@@ -16,7 +16,8 @@ class Limits:
         seconds: processor time of one call.
         patience: how many times `seconds` one call may take by the wall clock.
         start_seconds: wall clock of loading libraries and running the set-up cells.
-        memory: bytes of address space of one process, and of memory of all together.
+        memory: bytes of data of one process, and of memory of all together. Libraries do not
+            count as data: with CUDA's, the address space of a process is 5 GB before it begins.
         processes: processes and threads.
         files: open files.
         file_bytes: size of one file.
@@ -43,7 +44,7 @@ class Limits:
     def of_process(self, n_calls: int) -> dict[str, int]:
         """The limits that the kernel keeps for one process, by the name of its `RLIMIT_*`."""
         return {
-            "AS": self.memory,
+            "DATA": self.memory,
             "CPU": int(self.seconds * (n_calls + 1)) + 5,
             "FSIZE": self.file_bytes,
             "NOFILE": self.files,

@@ -49,6 +49,12 @@ def test_memory_of_one_process_is_limited(sandbox):
     assert refusal(run(sandbox, "return len(bytearray(2 << 30))")) == "MemoryError"
 
 
+def test_what_is_only_mapped_does_not_count_as_memory(sandbox):
+    body = "import mmap\nreturn len(mmap.mmap(-1, 3 << 30, mmap.MAP_PRIVATE, mmap.PROT_READ))"
+    assert LIMITS.memory < 3 << 30
+    assert value(run(sandbox, body)) == 3 << 30
+
+
 def test_memory_of_all_processes_together_is_limited(sandbox):
     body = "import time\nfor _ in range(4):\n    if os.fork() == 0:\n"
     body += "        held = b'x' * (200 << 20)\n        time.sleep(60)\ntime.sleep(60)"

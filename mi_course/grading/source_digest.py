@@ -171,7 +171,28 @@ def _spans(code: CodeType) -> Iterator[tuple[int, int, int, int]]:
 
 
 def _class(kind: type) -> str:
+    """The statement of a class with its decorators, or nothing where there is no file."""
     try:
-        return inspect.getsource(kind)
+        return _classes(inspect.getfile(kind)).get(kind.__qualname__, "")
     except (OSError, TypeError):
         return ""
+
+
+@functools.lru_cache(maxsize=64)
+def _classes(file: str) -> dict[str, str]:
+    """Qualified name -> statement. In Python 3.13 `inspect` loses decorators where ours are checked."""
+    lines, found = _lines(file), {}
+
+    def look(inside: ast.AST, prefix: str) -> None:
+        for node in ast.iter_child_nodes(inside):
+            if isinstance(node, ast.ClassDef):
+                first = min(part.lineno for part in [node, *node.decorator_list])
+                found[prefix + node.name] = "".join(lines[first - 1 : node.end_lineno])
+                look(node, f"{prefix}{node.name}.")
+            elif isinstance(node, ast.FunctionDef):
+                look(node, f"{prefix}{node.name}.<locals>.")
+            else:
+                look(node, prefix)
+
+    look(_parsed("".join(lines)), "")
+    return found

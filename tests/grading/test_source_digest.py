@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 import torch
 
+from mi_course.grading.source_digest import _class as source_of_class
 from mi_course.grading.source_digest import source_digest
 from mi_course.metrics import entropy
 
@@ -120,6 +121,17 @@ def test_a_function_without_source_is_known_by_its_code(monkeypatch):
         exec(f"def typed(v):\n    return {text}", space)
     one, other, same = (source_digest(space["typed"]) for space in made)
     assert one == same != other
+
+
+def test_a_class_is_known_with_its_decorators_wherever_it_stands():
+    class Inner:
+        @dataclass
+        class Most:
+            size: int
+
+    assert source_of_class(Rule).startswith("@dataclass(frozen=True)\nclass Rule:\n")
+    assert source_of_class(Inner.Most).split() == "@dataclass class Most: size: int".split()
+    assert source_of_class(int) == ""
 
 
 def test_a_wrapped_function_is_the_one_inside():

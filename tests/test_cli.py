@@ -1,4 +1,5 @@
 import json
+import warnings
 
 import pytest
 from typer.testing import CliRunner
@@ -44,6 +45,12 @@ def test_each_command_explains_itself(command):
     done = run(cli.app, [command, "--help"])
     assert done.exit_code == 0
     assert "Usage" in done.output
+
+
+def test_a_teacher_is_not_told_of_backslashes_in_students_strings(monkeypatch, recwarn):
+    monkeypatch.setattr(cli, "app", lambda: warnings.warn("invalid escape", SyntaxWarning, 1))
+    cli.main()
+    assert not recwarn.list
 
 
 def test_doctor_succeeds_with_notes(monkeypatch):

@@ -180,7 +180,7 @@ def _class(kind: type) -> str:
 
 @functools.lru_cache(maxsize=64)
 def _classes(file: str) -> dict[str, str]:
-    """Qualified name -> statement. In Python 3.13 `inspect` loses decorators where ours are checked."""
+    """Qualified name -> statement; where types are checked, `inspect` of 3.13 loses decorators."""
     lines, found = _lines(file), {}
 
     def look(inside: ast.AST, prefix: str) -> None:

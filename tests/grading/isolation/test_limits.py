@@ -67,6 +67,14 @@ def test_a_file_is_limited(sandbox):
     assert refusal(run(sandbox, "open('big', 'wb').write(bytes(2 << 20))")) == "OSError"
 
 
+def test_memory_that_could_be_shared_is_limited(sandbox):
+    body = "import mmap, time\nheld = mmap.mmap(-1, 700 << 20)\n"
+    body += "for _ in range(700):\n    held.write(bytes(1 << 20))\ntime.sleep(60)"
+    limits = Limits(seconds=20.0, memory=500 << 20)
+    with Sandbox(sandbox.tier, Setup(torch=False), limits) as box:
+        assert run(box, body).end == "memory"
+
+
 def test_the_work_folder_is_limited_in_bytes(sandbox):
     body = "import time\nfor n in range(20):\n    open(str(n), 'wb').write(os.urandom(1 << 19))\n"
     outcome = run(sandbox, body + "time.sleep(60)")

@@ -5,7 +5,6 @@ Heavy modules are imported by the command that uses them, so that `mi-course --h
 
 import json
 import subprocess
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -29,8 +28,6 @@ Root = Annotated[Path, typer.Option(help="The course's checkout.", file_okay=Fal
 
 def main() -> None:
     """Run the command line; an error that we foresaw is one line, not a traceback."""
-    # Of "\lambda" for r"\lambda" in a student's cell, Python 3.12 would tell the teacher.
-    warnings.simplefilter("ignore", SyntaxWarning)
     try:
         app()
     except ValueError as error:

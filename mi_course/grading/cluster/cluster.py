@@ -225,12 +225,10 @@ def _asked(client: Any, address: str, question: Callable[..., Any], *words: Any)
 
     The scheduler lists a worker that has died for a moment longer: that one is left out.
     """
-    deadline = time.monotonic() + LONELY_SECONDS
-    while time.monotonic() < deadline:
+    for _ in _tries():
         found = client.run(question, *words, on_error="return")
         if found := {each: it for each, it in found.items() if not isinstance(it, OSError)}:
             return found
-        time.sleep(LOOK_SECONDS)
     raise ValueError(
         f"expected workers of {address}, got none in {LONELY_SECONDS:.0f} s, try to start some: "
         f"dask worker {address}"
@@ -239,15 +237,19 @@ def _asked(client: Any, address: str, question: Callable[..., Any], *words: Any)
 
 def _register(client: Any, desk: Any) -> None:
     """A desk for each worker, tried again while one that has died is still listed."""
-    deadline = time.monotonic() + LONELY_SECONDS
-    while True:
-        try:
+    for _ in _tries():
+        with suppress(OSError):
             client.register_plugin(desk)
             return
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(LOOK_SECONDS)
+    client.register_plugin(desk)  # says what is wrong
+
+
+def _tries() -> Iterator[None]:
+    """As many tries as there is time for while there is no worker, with pauses between them."""
+    deadline = time.monotonic() + LONELY_SECONDS
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(LOOK_SECONDS)
 
 
 def _refuse_other_versions(client: Any, address: str) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-SANDBOX_BYTES = 1 << 30  # a warm one holds 0.3 to 0.6 GiB, with CUDA's libraries 0.9
+# A warm one holds 0.3 to 0.6 GiB, with CUDA's libraries 0.9; an answer at work needs some too.
+SANDBOX_BYTES = 1 << 30
 CGROUP = Path("/sys/fs/cgroup")
 
 

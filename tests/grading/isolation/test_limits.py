@@ -55,9 +55,14 @@ def test_what_is_only_mapped_does_not_count_as_memory(sandbox):
     assert value(run(sandbox, body)) == 3 << 30
 
 
-def test_memory_of_all_processes_together_is_limited(sandbox):
-    body = "import time\nfor _ in range(4):\n    if os.fork() == 0:\n"
-    body += "        held = b'x' * (200 << 20)\n        time.sleep(60)\ntime.sleep(60)"
+MANY = "import time\nfor _ in range(4):\n    if os.fork() == 0:\n"
+MANY += "        held = b'x' * (200 << 20)\n        time.sleep(60)\ntime.sleep(60)"
+SHARED = "import mmap, time\nheld = mmap.mmap(-1, 700 << 20)\n"
+SHARED += "for _ in range(700):\n    held.write(bytes(1 << 20))\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize("body", [MANY, SHARED], ids=["many processes", "shared"])
+def test_memory_of_all_together_is_limited(sandbox, body):
     limits = Limits(seconds=20.0, memory=500 << 20)  # time enough on a busy machine
     with Sandbox(sandbox.tier, Setup(torch=False), limits) as box:
         assert run(box, body).end == "memory"
@@ -65,14 +70,6 @@ def test_memory_of_all_processes_together_is_limited(sandbox):
 
 def test_a_file_is_limited(sandbox):
     assert refusal(run(sandbox, "open('big', 'wb').write(bytes(2 << 20))")) == "OSError"
-
-
-def test_memory_that_could_be_shared_is_limited(sandbox):
-    body = "import mmap, time\nheld = mmap.mmap(-1, 700 << 20)\n"
-    body += "for _ in range(700):\n    held.write(bytes(1 << 20))\ntime.sleep(60)"
-    limits = Limits(seconds=20.0, memory=500 << 20)
-    with Sandbox(sandbox.tier, Setup(torch=False), limits) as box:
-        assert run(box, body).end == "memory"
 
 
 def test_the_work_folder_is_limited_in_bytes(sandbox):
